@@ -1,0 +1,51 @@
+"""Where the project's files live, and how they are written: whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def home() -> Path:
+    """Folder that relative paths (``results``, ``checkpoints``, ``runs``) are resolved against.
+
+    The nearest folder at or above the working directory that holds the book's ``_toc.yml``, so that a notebook
+    finds the same files whether papermill, pytest or a reader's browser started it; elsewhere (a fresh Colab)
+    the working directory itself.
+    """
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "_toc.yml").is_file()), here)
+
+
+def resolve(path: str | Path) -> Path:
+    """An absolute path as it is, a relative one from :func:`home`."""
+    return home() / Path(path).expanduser()
+
+
+@contextmanager
+def writing(path: str | Path, folder: bool = False) -> Iterator[Path]:
+    """Write a file or a folder whole or not at all.
+
+    Yields a temporary path beside ``path`` (an existing empty folder with ``folder=True``). When the block ends
+    it takes the place of ``path``, replacing what was there; when the block raises it is removed.
+
+    Examples
+    --------
+    >>> with writing("table.parquet") as temporary:  # doctest: +SKIP
+    ...     frame.to_parquet(temporary)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = scratch / path.name
+    try:
+        if folder:
+            temporary.mkdir()
+        yield temporary
+        if folder and path.exists():
+            os.replace(path, scratch / "replaced")
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
