@@ -1,0 +1,69 @@
+# The two commands are `make book` and `make test`; `make` alone lists the rest.
+
+PYTHON ?= python3.11
+RUNS ?= runs/lab.csv
+RESULTS ?= results
+BUILD ?= _build
+CORES ?= 2
+
+BIN := .venv/bin
+READY := .venv/.installed
+PAIRS := $(patsubst %.py,%.ipynb,$(wildcard notebooks/*.py))
+
+export HF_HUB_DISABLE_PROGRESS_BARS := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup pairs results pages book test lint bench publish serve clean
+
+help:  ## list the targets
+	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
+	@echo "make test            run every test"
+	@echo
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1|/' | awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
+	@echo
+	@echo "RUNS=runs/NAME.csv chooses the sample sheet (now $(RUNS)); CORES=$(CORES) how many jobs run at once."
+
+$(READY): requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@
+
+setup: $(READY)  ## install everything into .venv
+
+notebooks/%.ipynb: notebooks/%.py pyproject.toml | $(READY)
+	$(BIN)/jupytext --quiet --to ipynb --update $<
+	touch $@
+
+pairs: $(PAIRS)  ## generate the .ipynb of every notebook from its .py
+
+results: $(READY) pairs  ## train and measure every row of RUNS
+	$(BIN)/snakemake --snakefile workflow/Snakefile --profile workflow/profiles/local --cores $(CORES) --config runs=$(RUNS) results=$(RESULTS)
+
+pages: $(READY)  ## build the book from the results that are there
+	$(BIN)/python workflow/pages.py --runs $(RUNS) --results $(RESULTS) --output $(BUILD)
+
+book: results  ## train, measure and build the book
+	$(MAKE) --no-print-directory pages
+
+test: $(READY) pairs  ## run every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest
+
+lint: $(READY)  ## check and format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## measure speed and memory, each against its baseline
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+publish: $(READY)  ## collect the tables of RUNS into book/published
+	$(BIN)/python -m lingua_utils.evolution --runs $(RUNS) --results $(RESULTS) --to book/published
+
+serve: $(READY)  ## look at the book: http://localhost:8000
+	$(BIN)/python -m http.server 8000 --directory $(BUILD)/html
+
+clean:  ## remove results, checkpoints and the built book
+	rm -rf $(RESULTS) checkpoints $(BUILD) .snakemake

@@ -1,0 +1,122 @@
+"""Run notebooks one after the other in one warm kernel: torch is imported once, not once a notebook.
+
+    python workflow/execute.py 03_activations 04_similarity --to results/world/lab--bloom-m/step000600 \
+        --parameters '{"model_id": "lab/bloom-m", "revision": "step000600"}'
+
+Each notebook gets those of the parameters that it declares. An executed copy is written beside the results
+whether the run succeeds or fails; after a failure the notebooks that follow are not started.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client.manager import AsyncKernelManager
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+
+from lingua_utils import files
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+KERNEL = "python3"
+
+
+class WarmEngine(NBClientEngine):
+    """A papermill engine that leaves its kernel running, emptied, for the next notebook."""
+
+    kernel: AsyncKernelManager | None = None
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, log_output=False, **options):
+        """Execute in the kernel that is there; the first call starts it."""
+        if cls.kernel is None:
+            cls.kernel = AsyncKernelManager(kernel_name=kernel_name)
+        PapermillNotebookClient(nb_man, km=cls.kernel, kernel_name=kernel_name, timeout=None).execute()
+
+    @classmethod
+    async def shut_down(cls) -> None:
+        """Stop the kernel, if one was started."""
+        if cls.kernel is not None:
+            await cls.kernel.shutdown_kernel(now=True)
+            cls.kernel = None
+
+
+papermill_engines.register("warm", WarmEngine)
+
+
+def execute(name: str, folder: Path, parameters: dict) -> None:
+    """Run ``notebooks/<name>.ipynb`` with those parameters it declares; write the executed copy to ``folder``.
+
+    Raises
+    ------
+    papermill.PapermillExecutionError
+        After the executed copy, with the error in it, is written.
+    """
+    source, target = NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
+    if not source.is_file():
+        raise FileNotFoundError(f"no notebook {source.name} in {source.parent}; run `make pairs` to generate it")
+    declared = papermill.inspect_notebook(str(source))
+    folder.mkdir(parents=True, exist_ok=True)
+    papermill.execute_notebook(
+        str(source),
+        str(target),
+        parameters={key: value for key, value in parameters.items() if key in declared},
+        engine_name="warm",
+        kernel_name=KERNEL,
+        cwd=str(files.home()),
+        progress_bar=False,
+    )
+    settle(target)
+
+
+def settle(path: Path) -> None:
+    """Drop what differs from run to run from an executed notebook: progress bars, timings, papermill's marks."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution", "id"):
+            cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    with files.writing(path) as temporary:
+        nbformat.write(notebook, temporary)
+
+
+def empty_kernel(folder: Path) -> None:
+    """Remove the names that the last notebook left in the kernel; imported modules stay loaded."""
+    cell = nbformat.v4.new_code_cell("%reset -f")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata["kernelspec"] = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
+    nbformat.write(notebook, folder / "reset.ipynb")
+    papermill.execute_notebook(
+        str(folder / "reset.ipynb"), None, engine_name="warm", kernel_name=KERNEL, progress_bar=False
+    )
+
+
+def main() -> int:
+    """Command line: notebooks, a folder for their executed copies, parameters as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="+")
+    parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--parameters", type=json.loads, default={})
+    arguments = parser.parse_args()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, name in enumerate(arguments.notebooks):
+            if number:
+                empty_kernel(Path(scratch))
+            try:
+                execute(name, arguments.to, arguments.parameters)
+            except papermill.PapermillExecutionError as error:
+                print(f"{arguments.to / name}.ipynb failed: {error.ename}: {error.evalue}", file=sys.stderr)
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
