@@ -1,0 +1,96 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Can a lingua franca arise in eight minutes?
+#
+# Large models are given to us finished; how they came to share meaning between languages cannot be watched again.
+# A small one can be grown here, on text we know to the last line, and stopped at any step.
+# The lab trains real architectures (BLOOM, LLaMA) on a small world: some thirty countries with their languages, currencies and quantities, told in ten languages.
+#
+# | | |
+# |---|---|
+# | **Reads** | nothing: the text is rendered from CLDR |
+# | **Writes** | `checkpoints/<model>/step…/`, each a complete Hugging Face folder, and `losses.parquet` |
+# | **Costs** | some minutes on two cores for `bloom-m`; a killed training resumes from its last checkpoint |
+
+# %% tags=["remove-cell"]
+# On Colab: install the package beside Colab's own torch.
+import importlib.util
+
+if importlib.util.find_spec("lingua_utils") is None:
+    from IPython import get_ipython
+
+    address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
+    get_ipython().run_line_magic("pip", f"install -q {address}")
+
+# %%
+import pandas as pd
+from IPython.display import Markdown
+
+from lingua_utils import charts, theme, training
+
+theme.use()
+
+# %% tags=["parameters"]
+model_id: str = "lab/bloom-m"  # one of the lab's models
+
+# %%
+recipe = training.LAB[model_id.removeprefix("lab/")]
+recipe
+
+# %% [markdown]
+# ## What it reads
+#
+# Each language has its own lines, about the same world but never the same sentences.
+# A share of the lines is bilingual: a sentence, then its translation into another language.
+# Large corpora hold such lines too, by accident {cite}`blevins2022contamination,briakou2023incidental`; here their share is a dial, and the control `bloom-m-monolingual` has none.
+
+# %% tags=["hide-input"]
+from itertools import islice
+
+pd.DataFrame({"training lines": list(islice(training.lines(recipe), 12))})
+
+# %% [markdown]
+# ## Training
+
+# %%
+folder = training.train(model_id.removeprefix("lab/"))
+losses = pd.read_parquet(folder / "losses.parquet")
+checkpoints = sorted(path.name for path in folder.glob("step*"))
+
+# %% tags=["hide-input"]
+charts.loss_by_language(losses)
+
+# %% tags=["hide-input"]
+first, last = (
+    losses[losses.step == step].set_index("language").bits_per_byte
+    for step in (losses.step.min(), losses.step.max())
+)
+Markdown(
+    f"**What we see.** {len(checkpoints)} checkpoints, from `{checkpoints[0]}` to `{checkpoints[-1]}`. "
+    f"On held-out sentences the loss falls from {first.mean():.2f} to {last.mean():.2f} bits per byte on average; "
+    f"the hardest language at the end is {last.idxmax()} ({last.max():.2f}), the easiest {last.idxmin()} ({last.min():.2f})."
+)
+
+# %% [markdown]
+# ## Checks
+#
+# Every checkpoint is a folder that `transformers` opens by itself.
+
+# %%
+from transformers import AutoConfig
+
+assert {AutoConfig.from_pretrained(folder / name).model_type for name in checkpoints} == {recipe.architecture}
+
+# %% [markdown]
+# ## What this does not show
+#
+# A model of one or two million parameters on a world of thirty countries is not a small LLM; it is a controlled experiment with the parts of one.
+# Bits per byte differ between languages because their scripts and their names for things differ, not only because the model knows one better.
+# Whether the bilingual lines matter is not seen from the loss: compare the control in the chapter on training.
