@@ -128,9 +128,7 @@ class World:
             raise ValueError(f"n_unbridged is {self.n_unbridged}; it may be 0, or 3 to {len(UNBRIDGED)}")
         n_bridged = self.n_countries - self.n_unbridged
         if not 4 <= n_bridged <= len(BRIDGED):
-            raise ValueError(
-                f"n_countries - n_unbridged is {n_bridged}; there may be 4 to {len(BRIDGED)} bridged countries"
-            )
+            raise ValueError(f"n_countries - n_unbridged is {n_bridged}; it may be 4 to {len(BRIDGED)}")
         for name in ("bilingual_share", "digits_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share, 0 to 1")
