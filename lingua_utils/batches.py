@@ -1,0 +1,211 @@
+"""Sentences as token ids, and batches of them that fit the memory."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import nn
+
+from lingua_utils.models import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Sentences as token ids, end to end in one array.
+
+    Attributes
+    ----------
+    ids : int64 array, shape [token]
+    content : bool array, shape [token]
+        False for what the tokenizer put around a sentence: beginning, end and language marks.
+    lengths, starts : int64 arrays, shape [sentence]
+        Number of tokens, and index of the first one.
+    truncated : bool array, shape [sentence]
+    """
+
+    ids: np.ndarray
+    content: np.ndarray
+    lengths: np.ndarray
+    starts: np.ndarray
+    truncated: np.ndarray
+
+    @property
+    def n_content(self) -> np.ndarray:
+        """Content tokens of every sentence, shape [sentence]."""
+        return np.add.reduceat(self.content, self.starts, dtype=np.int64)
+
+    def padded(self, rows: np.ndarray, pad_id: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some sentences as a rectangle, padded on the right.
+
+        Returns
+        -------
+        ids, real, content : arrays, shape [row, token]
+            Token ids; True where a token is no padding; True where it is neither padding nor special.
+        """
+        lengths = self.lengths[rows][:, None]
+        position = np.arange(lengths.max())
+        real = position < lengths
+        index = np.where(real, self.starts[rows][:, None] + position, 0)
+        return np.where(real, self.ids[index], pad_id), real, self.content[index] & real
+
+
+def tokenize(
+    loaded: LoadedModel,
+    texts: Sequence[str],
+    names: Callable[[int], str] = "sentence {}".format,
+    max_tokens: int | None = None,
+    too_long: str = "truncate",
+) -> Tokens:
+    """Tokenize sentences as the model was trained to read them, special tokens included.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    texts : sequence of str
+    names : callable
+        Name of a sentence by its index, for errors.
+    max_tokens : int, optional
+        Longest sentence, special tokens included; never more than the model's positions.
+    too_long : {"truncate", "refuse"}
+        What becomes of a longer one.
+
+    Raises
+    ------
+    ValueError
+        For a sentence that is too long and refused, or that has no content token, and for a token id that
+        the model has no embedding for; the message names the sentence and the numbers.
+    """
+    limit = min((n for n in (max_tokens, loaded.max_length) if n is not None), default=None)
+    encoded = _encode(loaded.tokenizer, list(texts))
+    long = [i for i, (ids, _) in enumerate(encoded) if limit is not None and len(ids) > limit]
+    if long and too_long == "refuse":
+        length = len(encoded[long[0]][0])
+        raise ValueError(
+            f"{names(long[0])} has {length} tokens, the limit is {limit}; shorten it, or truncate with "
+            f"too_long='truncate' ({len(long)} of {len(texts)} sentences are too long)"
+        )
+    if long:
+        shortened = _encode(loaded.tokenizer, [texts[i] for i in long], truncation=True, max_length=limit)
+        for i, pair in zip(long, shortened, strict=True):
+            encoded[i] = pair
+    lengths = np.array([len(ids) for ids, _ in encoded], dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    total = int(lengths.sum())
+    ids = np.fromiter(chain.from_iterable(ids for ids, _ in encoded), np.int64, total)
+    content = np.fromiter(chain.from_iterable(special for _, special in encoded), np.int64, total) == 0
+
+    sentence = np.repeat(np.arange(len(texts)), lengths)
+    n_content = np.bincount(sentence[content], minlength=len(texts))  # also where a sentence has no token
+    if not n_content.all():
+        empty = int(np.argmin(n_content))
+        raise ValueError(f"{names(empty)} has no content token: {texts[empty]!r}; leave that sentence out")
+    if ids.max() >= loaded.n_embeddings:
+        at = int(np.argmax(ids))
+        raise ValueError(
+            f"{names(int(sentence[at]))} has token id {ids[at]}, but {loaded.model_id} has only "
+            f"{loaded.n_embeddings} embeddings: tokenizer and model do not belong together"
+        )
+    truncated = np.zeros(len(texts), dtype=bool)
+    truncated[long] = True
+    return Tokens(ids, content, lengths, starts, truncated)
+
+
+def _encode(tokenizer, texts: list[str], **options) -> list[tuple[list[int], list[int]]]:
+    """Token ids, and 1 where a token is one that the tokenizer added, of every text."""
+    batch = tokenizer(texts, return_special_tokens_mask=True, verbose=False, **options)
+    masks = batch["special_tokens_mask"]
+    if not tokenizer.is_fast:
+        # Tokenizers in Python may leave the mask empty: what they add stands at the edges.
+        added = {
+            tokenizer.bos_token_id,
+            tokenizer.eos_token_id,
+            tokenizer.cls_token_id,
+            tokenizer.sep_token_id,
+        }
+        masks = [_edges(ids, added, mask) for ids, mask in zip(batch["input_ids"], masks, strict=True)]
+    return list(zip(batch["input_ids"], masks, strict=True))
+
+
+def _edges(ids: list[int], added: set[int | None], mask: list[int]) -> list[int]:
+    """The mask, with 1 for every token of ``added`` that only such tokens separate from an end."""
+    mask = list(mask)
+    for order in (range(len(ids)), range(len(ids) - 1, -1, -1)):
+        for i in order:
+            if not mask[i] and ids[i] not in added:
+                break
+            mask[i] = 1
+    return mask
+
+
+def in_batches(
+    forward: Callable[[np.ndarray], None], rows: np.ndarray, lengths: np.ndarray, batch_tokens: int
+) -> int:
+    """Call ``forward(rows)`` on batches of sentences of like length, the longest first.
+
+    A batch holds at most ``batch_tokens`` tokens, padding included, and at least one sentence. One that does
+    not fit the GPU's memory is halved and tried again; those after it are no larger.
+
+    Parameters
+    ----------
+    forward : callable
+        Takes an int array of rows.
+    rows : int array
+        The sentences to go through.
+    lengths : int array
+        Number of tokens of every sentence, indexed by row.
+    batch_tokens : int
+
+    Returns
+    -------
+    int
+        The budget that fitted: ``batch_tokens``, or what halving made of it.
+    """
+    rows = rows[np.argsort(-lengths[rows], kind="stable")]
+    start = 0
+    while start < len(rows):
+        longest = int(lengths[rows[start]])
+        batch = rows[start : start + max(1, batch_tokens // longest)]
+        try:
+            forward(batch)
+            start += len(batch)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            batch_tokens = longest * (len(batch) // 2)
+            logger.warning(
+                "out of memory with %d sentences of %d tokens: going on with %d",
+                len(batch), longest, len(batch) // 2,
+            )  # fmt: skip
+    return batch_tokens
+
+
+def model_inputs(
+    loaded: LoadedModel, tokens: Tokens, rows: np.ndarray
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Some sentences as the headless model takes them, padded on the right, without a cache.
+
+    Returns
+    -------
+    inputs : dict
+        Arguments of ``loaded.base``, on its device.
+    content : dict of bool tensors, shape [row, token]
+        For each stack, True where the token it reads is neither padding nor special; on the CPU.
+    """
+    ids, real, content = map(torch.from_numpy, tokens.padded(rows, loaded.pad_id))
+    inputs, stack = {"input_ids": ids, "attention_mask": real.long()}, loaded.sites[0].stack
+    contents = {stack: content}
+    if loaded.is_encoder_decoder:
+        # The decoder reads what it would be taught to write: its own start token, then the sentence.
+        taught = loaded.model.prepare_decoder_input_ids_from_labels(labels=ids.masked_fill(~real, -100))
+        inputs["decoder_input_ids"] = torch.cat([taught[:, :1], ids], dim=1)
+        inputs["decoder_attention_mask"] = nn.functional.pad(inputs["attention_mask"], (1, 0), value=1)
+        contents["decoder"] = nn.functional.pad(content, (1, 0))
+    inputs = {name: tensor.to(loaded.device) for name, tensor in inputs.items()}
+    if "decoder" in contents:
+        inputs["use_cache"] = False
+    return inputs, contents

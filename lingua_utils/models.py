@@ -1,0 +1,474 @@
+"""Load a language model and know where its neurons are.
+
+A neuron is one input channel of an MLP's down-projection: what stands there is the post-activation, and
+gate × up in gated MLPs. :data:`NEURON_SITES` is the only table of architectures in the project; a new one
+is a row there.
+"""
+
+import difflib
+import hashlib
+import json
+import logging
+import os
+import pickle
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError
+from torch import nn
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from lingua_utils import files
+
+logger = logging.getLogger(__name__)
+
+_GATED = {"decoder": "layers.{}.mlp.down_proj"}
+_T5 = {
+    "encoder": "encoder.block.{}.layer.1.DenseReluDense.wo",
+    "decoder": "decoder.block.{}.layer.2.DenseReluDense.wo",
+}
+_BERT = {"encoder": "encoder.layer.{}.output.dense"}
+
+#: Where the neurons are: model type → {stack: path of layer {}'s down-projection in the headless model}.
+#: The stacks say which class to load: a decoder is a causal LM, an encoder a masked LM, both a seq2seq LM.
+NEURON_SITES: dict[str, dict[str, str]] = {
+    "llama": _GATED,
+    "mistral": _GATED,
+    "qwen2": _GATED,
+    "qwen3": _GATED,
+    "gemma2": _GATED,
+    "gemma3": _GATED,
+    "gemma3_text": _GATED,
+    "olmo2": _GATED,
+    "olmo3": _GATED,
+    "apertus": _GATED,
+    "smollm3": _GATED,
+    "cohere2": _GATED,
+    "phi3": _GATED,
+    "bloom": {"decoder": "h.{}.mlp.dense_4h_to_h"},
+    "falcon": {"decoder": "h.{}.mlp.dense_4h_to_h"},
+    "gpt_neox": {"decoder": "layers.{}.mlp.dense_4h_to_h"},
+    "gpt2": {"decoder": "h.{}.mlp.c_proj"},
+    "opt": {"decoder": "decoder.layers.{}.fc2"},
+    "xglm": {"decoder": "layers.{}.fc2"},
+    "mbart": {"encoder": "encoder.layers.{}.fc2", "decoder": "decoder.layers.{}.fc2"},
+    "t5": _T5,
+    "mt5": _T5,
+    "umt5": _T5,
+    "bert": _BERT,
+    "xlm-roberta": _BERT,
+    "modernbert": {"encoder": "layers.{}.mlp.Wo"},
+}
+
+#: Repositories without a tokenizer of their own, and the one whose tokenizer they were trained with.
+TOKENIZERS = {
+    f"bigscience/bloom-{size}-intermediate": f"bigscience/bloom-{size}"
+    for size in ("560m", "1b1", "1b7", "3b", "7b1")
+}
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The neurons of one layer: the input of one down-projection.
+
+    Attributes
+    ----------
+    stack : {"decoder", "encoder"}
+    layer : int
+        Index within the stack, from 0.
+    name : str
+        Path of the down-projection in the headless model, ``"h.0.mlp.dense_4h_to_h"``.
+    width : int
+        Number of neurons.
+    paired : bool
+        Whether the model has both stacks.
+    """
+
+    stack: str
+    layer: int
+    name: str
+    width: int
+    paired: bool = False
+
+    @property
+    def label(self) -> str:
+        """``"3"``; in a model with both stacks ``"encoder 3"`` or ``"decoder 3"``."""
+        return f"{self.stack} {self.layer}" if self.paired else str(self.layer)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model ready to be measured: in evaluation mode, without gradients.
+
+    Attributes
+    ----------
+    model : PreTrainedModel
+        With its language-model head.
+    base : PreTrainedModel
+        The headless model inside it: the same modules, so a hook on one is a hook on the other.
+    tokenizer : PreTrainedTokenizerBase
+    model_id, revision : str
+        As asked for; a lab model's "main" has become its last checkpoint.
+    sites : tuple of Site
+        Encoder first, then decoder; each from the first layer to the last.
+    """
+
+    model: PreTrainedModel
+    base: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    model_id: str
+    revision: str
+    sites: tuple[Site, ...]
+
+    @classmethod
+    def wrap(
+        cls,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        model_id: str = "in memory",
+        revision: str = "main",
+    ) -> "LoadedModel":
+        """Make a model that is already in memory ready to be measured."""
+        sites = neuron_sites(model)
+        model.eval().requires_grad_(False)
+        config = model.config
+        if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+            config.decoder_start_token_id = config.pad_token_id  # T5's convention; mBART does not look
+        return cls(model, headless(model), tokenizer, model_id, revision, sites)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.dtype
+
+    @property
+    def model_type(self) -> str:
+        return self.model.config.model_type
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        return self.sites[0].paired
+
+    @property
+    def max_length(self) -> int | None:
+        """Longest sequence the position embeddings reach; None where positions are relative (ALiBi, T5)."""
+        config = self.base.config
+        if getattr(config, "alibi", False) or not hasattr(config, "max_position_embeddings"):
+            return None
+        # RoBERTa counts positions from the padding index on.
+        unused = config.pad_token_id + 1 if config.model_type == "xlm-roberta" else 0
+        return config.max_position_embeddings - unused
+
+    @property
+    def n_embeddings(self) -> int:
+        """Rows of the embedding: every token id must be below."""
+        return self.base.get_input_embeddings().weight.shape[0]
+
+    @property
+    def pad_id(self) -> int:
+        """A token id the embedding holds, to fill batches with: the pad token's, or else another's."""
+        tokenizer = self.tokenizer
+        candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
+        return next(i for i in candidates if i is not None and i < self.n_embeddings)
+
+    def module(self, site: Site) -> nn.Module:
+        """The down-projection whose input holds the neurons of ``site``."""
+        return self.base.get_submodule(site.name)
+
+
+def headless(model: PreTrainedModel) -> PreTrainedModel:
+    """The model without its language-model head, of the same modules; of a multimodal one, its text model."""
+    if model.base_model is model and hasattr(model, "lm_head"):
+        # T5 and its kin keep their stacks beside the head: put the same stacks into an empty headless shell.
+        with torch.device("meta"):
+            shell = AutoModel.from_config(model.config)
+        for name, _ in shell.named_children():
+            setattr(shell, name, getattr(model, name))
+        return shell.eval()
+    return getattr(model.base_model, "language_model", model.base_model)
+
+
+def neuron_sites(model: PreTrainedModel) -> tuple[Site, ...]:
+    """Where the neurons of a model are: encoder first, then decoder, first layer to last.
+
+    Raises
+    ------
+    ValueError
+        For an architecture that is not in :data:`NEURON_SITES`.
+    """
+    stacks = _stacks(model.config.to_dict(), type(model).__name__)
+    modules = dict(headless(model).named_modules())
+    sites = []
+    for stack, path in stacks.items():
+        layer = 0
+        while (name := path.format(layer)) in modules:
+            module = modules[name]
+            # GPT-2's Conv1D keeps its weight transposed and calls its input width nx.
+            width = module.in_features if hasattr(module, "in_features") else module.nx
+            sites.append(Site(stack, layer, name, width, paired=len(stacks) == 2))
+            layer += 1
+    return tuple(sites)
+
+
+def _stacks(config: dict, what: str) -> dict[str, str]:
+    """Row of :data:`NEURON_SITES` for a configuration; the error for one that is not there."""
+    model_type = config.get("model_type")
+    if model_type in NEURON_SITES:
+        return NEURON_SITES[model_type]
+    text = config.get("text_config") or {}
+    experts = any("expert" in key and value for part in (config, text) for key, value in part.items())
+    kind = (
+        "a mixture of experts, whose fused expert tensors have no one down-projection a layer"
+        if experts
+        else "an unknown architecture"
+    )
+    raise ValueError(
+        f"{what}: model type {model_type!r} is {kind}; known are {', '.join(NEURON_SITES)}; "
+        "to add one, give it a row in NEURON_SITES in lingua_utils/models.py"
+    )
+
+
+def load_model(
+    model_id: str,
+    revision: str = "main",
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype = "auto",
+) -> LoadedModel:
+    """Load a model of the lab, of a local folder or of the Hub.
+
+    Parameters
+    ----------
+    model_id : str
+        ``"lab/bloom-m"``, a folder that holds a ``config.json`` (or one such folder per revision), or a Hub
+        repository such as ``"bigscience/bloom-560m"``.
+    revision : str
+        A checkpoint of the lab (``"step000600"``; ``"main"`` is the last), or a branch, tag or commit.
+    device : str or torch.device, optional
+        Default: ``"cuda"`` where there is one, else ``"mps"``, else ``"cpu"``.
+    dtype : {"auto", "float32", "bfloat16", "float16"} or torch.dtype
+        ``"auto"``: as the weights were saved; the lab saves float32.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or mixture-of-experts architecture, device or dtype, and for weights that only an
+        unsafe unpickling could read: all but the last before any weight is read.
+    FileNotFoundError
+        For a model or revision that is not there; the message names the nearest that are.
+
+    Notes
+    -----
+    Weights are read from safetensors. Where a model has only pickled ones, torch's weights-only loader reads
+    them, and a log line says so. Code that comes with a model is never run.
+
+    Examples
+    --------
+    >>> loaded = load_model("lab/bloom-m", "step000600")  # doctest: +SKIP
+    >>> loaded.sites[0].name, loaded.sites[0].width  # doctest: +SKIP
+    ('h.0.mlp.dense_4h_to_h', 512)
+    """
+    chosen_device, chosen_dtype = _device(device), _dtype(dtype)
+    folder = checkpoint_folder(model_id, revision)
+    what = f"{model_id} at {revision}"
+    if folder is None:
+        config_file = _hub_config(model_id, revision)
+        source, pinned = model_id, {"revision": _commit(config_file)}
+    else:
+        config_file = folder / "config.json"
+        source, pinned = str(folder), {}
+        revision = folder.name if model_id.startswith("lab/") else revision
+    stacks = _stacks(json.loads(config_file.read_text(encoding="utf-8")), what)
+
+    elsewhere = TOKENIZERS.get(model_id)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            elsewhere or source, trust_remote_code=False, **({} if elsewhere else pinned)
+        )
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(f"no tokenizer for {what}: {_first_line(error)}") from error
+    if tokenizer.pad_token is None:
+        # Something to fill batches with; masked, so it enters no mean, and the embedding keeps its size.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+
+    auto_class = {
+        ("decoder",): AutoModelForCausalLM,
+        ("encoder",): AutoModelForMaskedLM,
+        ("encoder", "decoder"): AutoModelForSeq2SeqLM,
+    }[tuple(stacks)]
+    model = _weights(auto_class, source, what, {"dtype": chosen_dtype, **pinned})
+    return LoadedModel.wrap(model.to(chosen_device), tokenizer, model_id, revision)
+
+
+def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrainedModel:
+    """The model with its weights, from safetensors where there are any."""
+    # Without this, transformers asks a Hub service to convert what has no safetensors.
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    options = {"trust_remote_code": False, "weights_only": True, **options}
+    try:
+        return auto_class.from_pretrained(source, use_safetensors=True, **options)
+    except OSError as error:
+        without_safetensors = error
+    logger.warning(
+        "%s has no safetensors: reading its pickled weights with torch's weights-only loader", what
+    )
+    try:
+        return auto_class.from_pretrained(source, use_safetensors=False, **options)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{what}: torch's weights-only loader refuses its pickled weights, which hold more than tensors; "
+            "nothing of them was run; use a copy in safetensors"
+        ) from error
+    except OSError:
+        raise FileNotFoundError(
+            f"no readable weights for {what}: {_first_line(without_safetensors)}"
+        ) from without_safetensors
+
+
+def checkpoint_folder(model_id: str, revision: str = "main") -> Path | None:
+    """Folder of a model of the lab or on this disk; None for a Hub repository.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a lab model, folder or revision that is not there; the message names what is.
+    """
+    if model_id.startswith("lab/"):
+        from lingua_utils.training import lab_folder
+
+        model = lab_folder() / model_id.removeprefix("lab/")
+        if not model.is_dir():
+            raise FileNotFoundError(
+                f"{model_id} is not in {lab_folder()}; {_nearest(model_id, _lab_models())}"
+            )
+        revisions = _revisions(model)
+        if revision == "main" and revisions:
+            return model / revisions[-1]
+    else:
+        folders = (Path(model_id).expanduser(), files.resolve(model_id))
+        model = next((folder for folder in folders if folder.is_dir()), None)
+        if model is None:
+            if model_id.startswith((".", "/", "~")) or model_id.count("/") > 1:
+                raise FileNotFoundError(f"no folder {model_id}, and a Hub repository is named owner/name")
+            return None
+        if revision == "main" and (model / "config.json").is_file():
+            return model
+        revisions = _revisions(model)
+    if revision not in revisions:
+        raise FileNotFoundError(f"{model_id} has no revision {revision!r}; {_nearest(revision, revisions)}")
+    return model / revision
+
+
+def _lab_models() -> list[str]:
+    from lingua_utils.training import LAB
+
+    return [f"lab/{name}" for name in LAB]
+
+
+def _revisions(model: Path) -> list[str]:
+    """Names of the folders that hold a model, in order of their step."""
+    names = [config.parent.name for config in model.glob("*/config.json") if config.parent.name[0] != "."]
+    return sorted(names, key=lambda name: (training_step(name) or 0, name))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """``"there are ..."``: what is known, the nearest few where it is much."""
+    if not known:
+        return "there is none"
+    step = training_step(name)
+    if len(known) <= 12:
+        return f"there are {', '.join(known)}"
+    if step is None:
+        return f"the nearest are {', '.join(difflib.get_close_matches(name, known, 5, 0) or known[:5])}"
+    near = sorted(known, key=lambda other: abs((training_step(other) or 0) - step))[:4]
+    return f"the nearest of {len(known)} are {', '.join(sorted(near, key=known.index))}"
+
+
+def training_step(revision: str) -> int | None:
+    """Training step that a revision's name tells, None where it tells none.
+
+    Examples
+    --------
+    >>> [training_step(name) for name in ("step000600", "global_step1000", "step50000-tokens210B", "main")]
+    [600, 1000, 50000, None]
+    """
+    found = re.search(r"(?:step|checkpoint)[-_]?(\d+)(k?)", revision, re.IGNORECASE)
+    return int(found[1]) * (1000 if found[2] else 1) if found else None
+
+
+def weights_fingerprint(model_id: str, revision: str = "main") -> str:
+    """Identity of a model's weights: sha256 of the weight files on this disk, or the commit on the Hub."""
+    folder = checkpoint_folder(model_id, revision)
+    if folder is None:
+        return _commit(_hub_config(model_id, revision))
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    if not weights:
+        raise FileNotFoundError(f"no weights in {folder}: neither *.safetensors nor *.bin")
+    digest = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _hub_config(model_id: str, revision: str) -> Path:
+    """``config.json`` in the Hub's cache, fetched where it is not there yet."""
+    try:
+        return Path(hf_hub_download(model_id, "config.json", revision=revision))
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        raise FileNotFoundError(
+            f"cannot get {model_id} at {revision} from the Hub: {_first_line(error)}; "
+            "give a lab model (lab/bloom-m), a folder, or an existing repository and revision"
+        ) from error
+
+
+def _commit(cached: Path) -> str:
+    """Commit of a file in the Hub's cache, which lies in snapshots/<commit>/."""
+    return cached.parent.name
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"unknown device {device!r}; use cpu, cuda, cuda:1, mps, or None") from None
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(chosen.type, 0)
+    if (chosen.index or 0) >= count:
+        raise ValueError(
+            f"device {device!r}: torch sees {count} device(s) of type {chosen.type} here; use cpu"
+        )
+    return chosen
+
+
+def _dtype(dtype: str | torch.dtype) -> str | torch.dtype:
+    if dtype == "auto" or dtype in DTYPES.values():
+        return dtype
+    if dtype not in DTYPES:
+        raise ValueError(f"unknown dtype {dtype!r}; use auto, {', '.join(DTYPES)}")
+    return DTYPES[dtype]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(". ")
