@@ -1,0 +1,68 @@
+"""A small Sphinx extension that keeps the book readable with the network off.
+
+- Altair's HTML asks a CDN for Vega, Vega-Lite and vega-embed unless ``VEGA_DEBUG`` names the versions that it
+  wants. Pages with charts load one local script that holds all three and says so.
+- Sphinx Thebe adds its script to every page, used or not, and twice: a console error. It is dropped.
+- The copies of the notebooks under ``runs/`` are not in the repository: they get no launch button.
+"""
+
+from pathlib import Path
+
+import altair
+import vl_convert
+from altair.vegalite.v6 import display
+
+BUNDLE = "vega-bundle.js"
+
+
+def bundle() -> str:
+    """Vega, Vega-Lite and vega-embed as one script that answers for the versions Altair asks for."""
+    version = ".".join(altair.SCHEMA_VERSION.split(".")[:2])
+    versions = "".join(
+        f"window.VEGA_DEBUG.{name}_version={value!r};"
+        for name, value in (
+            ("vega", display.VEGA_VERSION),
+            ("vegalite", display.VEGALITE_VERSION),
+            ("vegaembed", display.VEGAEMBED_VERSION),
+        )
+    )
+    # In a function, since the bundle's one-letter names would otherwise be globals of the page.
+    return f"(function(){{{vl_convert.javascript_bundle(vl_version=version)}\n}})();window.VEGA_DEBUG={{}};{versions}"
+
+
+def write_bundle(app) -> None:
+    """Write the bundle into the site, once for a version of Altair."""
+    if app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / BUNDLE
+    stamp = Path(app.doctreedir) / f"vega-bundle-{altair.__version__}"
+    if target.is_file() and stamp.is_file():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(bundle(), encoding="utf-8")
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
+
+
+def settle_page(app, pagename, templatename, context, doctree) -> None:
+    """Choose the scripts and buttons of one page."""
+    scripts = context["script_files"]
+    scripts[:] = [script for script in scripts if "thebe" not in _source(script)]
+    if "vegaEmbed" in context.get("body", ""):
+        # Synchronous and early: the charts' own scripts run while the page is read.
+        app.add_js_file(BUNDLE, priority=100)
+    if pagename.startswith("runs/"):
+        context["header_buttons"] = [
+            button for button in context.get("header_buttons", []) if button.get("label") != "launch-buttons"
+        ]
+
+
+def _source(script) -> str:
+    return f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', {}).get('body', '')}"
+
+
+def setup(app) -> dict:
+    """Register with Sphinx, after the theme so that its buttons are there to be dropped."""
+    app.connect("builder-inited", write_bundle)
+    app.connect("html-page-context", settle_page, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
