@@ -29,16 +29,106 @@ if importlib.util.find_spec("lingua_utils") is None:
 # %%
 from IPython.display import Markdown
 
-from lingua_utils import charts, corpus as corpora, evolution, projection, sheets, theme
+from lingua_utils import charts, evolution, projection, sheets, theme
+from lingua_utils.glue import glue
 
 theme.use()
 
 # %% tags=["parameters"]
 sheet: str = "runs/lab.csv"  # the sample sheet whose runs are read
 results: str = "results"  # root of all results
+published: str = "book/published"  # tables of runs that are not repeated here; empty for none
 
 # %%
 rows = sheets.read_sheet(sheet)
-main = rows[-1]  # the last row: the model and the corpus that this chapter follows
-similarity = evolution.collate("similarity", results)
-similarity = similarity[similarity.corpus == main["corpus"]]
+main = sheets.run_of(rows[-1], results)  # the model and the corpus that this chapter follows
+main
+
+# %% [markdown]
+# ## Language first, meaning later
+#
+# Both scores over all layers, at every checkpoint.
+# The bands are 95 % intervals over meanings; the grey band is what shuffled sentences give.
+
+# %%
+similarity = evolution.collate("similarity", results, published, corpus=main.corpus_name)
+followed = similarity[similarity.model_id == main.model_id]
+
+# %% tags=["hide-input"]
+glue("scores_by_step", charts.scores_by_step(followed))
+
+# %% tags=["hide-input"]
+trend = evolution.trend(followed)
+Markdown(f"**What we see.** {trend.sentence()}")
+
+# %% [markdown]
+# ## Beside the control
+#
+# The control has seen the same ten languages, and no line in two of them.
+# Models that were not run here are read from the published tables.
+
+# %% tags=["hide-input"]
+charts.scores_by_step(similarity)
+
+# %% tags=["hide-input"]
+evolution.end_points(similarity)
+
+# %% [markdown]
+# ## In which layers?
+
+# %% tags=["hide-input"]
+charts.layer_step_map(followed)
+
+# %% [markdown]
+# ## The sentence map
+#
+# Each point is a sentence in a language, placed by the two directions in which the sentences of that layer differ most.
+# Move the step: the languages stand apart first; then, where a lingua franca arises, translations draw together.
+# Successive maps are turned onto each other, so that points move and axes do not.
+
+# %%
+points = evolution.collate("projection", results, published, corpus=main.corpus_name)
+points = projection.align(points[points.model_id == main.model_id])
+
+# %% tags=["hide-input"]
+glue("sentence_map", charts.sentence_map(points, main.corpus()))
+
+# %% [markdown]
+# ## Found by meaning
+#
+# The share of sentences whose nearest neighbour in another language is their translation.
+# *Bridged* sentences speak of countries that occur in bilingual lines, *unbridged* ones of countries that never do: what the second reach was not memorised, but carried over.
+
+# %%
+retrieval = evolution.collate("retrieval", results, published, corpus=main.corpus_name)
+
+# %% tags=["hide-input"]
+charts.retrieval_by_step(retrieval)
+
+# %% [markdown]
+# ## The loss, language by language
+
+# %% tags=["hide-input"]
+losses = evolution.collate_losses(published)
+charts.loss_by_language(losses[losses.model_id == main.model_id])
+
+# %% [markdown]
+# ## Checks
+#
+# Every run of the sheet is on the page, and nothing is on it twice.
+
+# %%
+expected = {(row["model_id"], row["revision"]) for row in rows}
+shown = similarity.query("layer == 'all' and kind == 'all' and not centred")
+assert expected <= set(zip(shown.model_id, shown.revision, strict=True))
+assert not shown.duplicated(["model_id", "revision"]).any()
+
+# %% [markdown]
+# ## What this does not show
+#
+# One seed of one small model is an example, not a law; the intervals speak of the sentences, not of other trainings.
+# A small world with a third of its lines bilingual is far denser in bridges than any real corpus.
+# The order in which LRDS and SADS move is measured here; what makes them move is only suggested by the control.
+
+# %% tags=["hide-input"]
+evolution.provenance(results, published, corpus=main.corpus_name)
