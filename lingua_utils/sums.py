@@ -8,7 +8,6 @@ number of languages, never on the size of the corpus.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
+
+from lingua_utils import files
 
 
 @dataclass
@@ -178,18 +179,15 @@ class Sums:
         for name, mine in self._tensors().items():
             mine += theirs[name]
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(self, path: str | Path) -> Path:
         """Write one safetensors file, whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = {"languages": self.languages, "layers": self.layers, "widths": self.widths}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        save_file(self._tensors(), temporary, {"sums": json.dumps(header)})
-        os.replace(temporary, path)
-        return path
+        with files.writing(path) as temporary:
+            save_file(self._tensors(), temporary, {"sums": json.dumps(header)})
+        return Path(path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Sums:
+    def load(cls, path: str | Path) -> Sums:
         """Read what :meth:`save` wrote.
 
         Raises
