@@ -1,0 +1,189 @@
+"""What CLDR can say in a locale, and nothing that it cannot.
+
+Where a locale has a gap, Babel writes a raw identifier ("81 mass-kilogram"), a code ("XOF") or CLDR's
+root ("+3 d", "M03"). The functions here raise a KeyError instead.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from babel import Locale, dates, numbers
+
+_ROOT = Locale("root")
+
+# The decimal numbering systems that are native to some language of the book.
+DIGITS = {
+    "arab": "٠١٢٣٤٥٦٧٨٩",
+    "arabext": "۰۱۲۳۴۵۶۷۸۹",
+    "beng": "০১২৩৪৫৬৭৮৯",
+    "deva": "०१२३४५६७८९",
+    "gujr": "૦૧૨૩૪૫૬૭૮૯",
+    "guru": "੦੧੨੩੪੫੬੭੮੯",
+    "hanidec": "〇一二三四五六七八九",
+    "java": "꧐꧑꧒꧓꧔꧕꧖꧗꧘꧙",
+    "khmr": "០១២៣៤៥៦៧៨៩",
+    "knda": "೦೧೨೩೪೫೬೭೮೯",
+    "laoo": "໐໑໒໓໔໕໖໗໘໙",
+    "latn": "0123456789",
+    "mlym": "൦൧൨൩൪൫൬൭൮൯",
+    "mymr": "၀၁၂၃၄၅၆၇၈၉",
+    "orya": "୦୧୨୩୪୫୬୭୮୯",
+    "tamldec": "௦௧௨௩௪௫௬௭௮௯",
+    "telu": "౦౧౨౩౪౫౬౭౮౯",
+    "thai": "๐๑๒๓๔๕๖๗๘๙",
+}
+
+
+# One function a kind: a locale, the numbering system of its separators, and the argument come in, text
+# comes out. A KeyError is a gap in CLDR.
+
+
+def date(locale: Locale, system: str, day: datetime.date) -> str:
+    return _named_month(dates.format_date(day, "full", locale), day.month)
+
+
+def month_and_year(locale: Locale, system: str, year: int, month: int) -> str:
+    day = datetime.date(year, month, 1)
+    return _named_month(dates.format_skeleton("yMMMM", day, fuzzy=False, locale=locale), month)
+
+
+def weekday_and_time(locale: Locale, system: str, weekday: int, time: datetime.time) -> str:
+    clock = locale.datetime_skeletons["Hm"].apply(time, locale)
+    return locale.datetime_formats["medium"].format(clock, _calendar_name(locale, "days", weekday))
+
+
+def relative_time(locale: Locale, system: str, steps: int, unit: str) -> str:
+    patterns = locale._data["date_fields"][unit]["future" if steps > 0 else "past"]
+    return _counted(patterns, locale, abs(steps)).format(abs(steps))
+
+
+def measure(locale: Locale, system: str, amount: int, unit: str) -> str:
+    lengths = locale._data["unit_patterns"][unit]
+    # CLDR leaves out a long form that is the same as the short one.
+    patterns = lengths["long"] if "other" in lengths.get("long", ()) else lengths["short"]
+    number = numbers.format_decimal(amount, locale=locale, numbering_system=system)
+    return _counted(patterns, locale, amount).format(number)
+
+
+def duration(locale: Locale, system: str, *parts: tuple[int, str]) -> str:
+    return _join(locale, [measure(locale, system, *part) for part in parts], "unit")
+
+
+def money(locale: Locale, system: str, amount: int, currency: str) -> str:
+    if currency not in locale.currencies:
+        raise KeyError(currency)
+    return numbers.format_currency(
+        amount, currency, locale=locale, format_type="name", currency_digits=False, numbering_system=system
+    )
+
+
+def percent(locale: Locale, system: str, share: float) -> str:
+    return numbers.format_percent(share, locale=locale, decimal_quantization=False, numbering_system=system)
+
+
+def large_number(locale: Locale, system: str, number: int) -> str:
+    length = "long" if "long" in locale.compact_decimal_formats else "short"
+    return numbers.format_compact_decimal(
+        number, format_type=length, locale=locale, fraction_digits=2, numbering_system=system
+    )
+
+
+def weekdays(locale: Locale, system: str, *weekdays: int) -> str:
+    return _join(locale, [_calendar_name(locale, "days", weekday) for weekday in weekdays])
+
+
+def months(locale: Locale, system: str, *months: int) -> str:
+    return _join(locale, [_calendar_name(locale, "months", month) for month in months])
+
+
+def places(locale: Locale, system: str, *territories: str) -> str:
+    return _join(locale, [locale.territories[territory] for territory in territories])
+
+
+def languages(locale: Locale, system: str, *languages: str) -> str:
+    return _join(locale, [locale.languages[language] for language in languages])
+
+
+def scripts(locale: Locale, system: str, *scripts: str) -> str:
+    return _join(locale, [locale.scripts[script] for script in scripts])
+
+
+def currencies(locale: Locale, system: str, *currencies: str) -> str:
+    return _join(locale, [locale.currencies[currency] for currency in currencies])
+
+
+def units(locale: Locale, system: str, *units: str) -> str:
+    return _join(locale, [_unit_name(locale, unit) for unit in units])
+
+
+def place_with_currency(locale: Locale, system: str, territory: str, currency: str) -> str:
+    return _bracketed(locale, locale.territories[territory], locale.currencies[currency])
+
+
+def place_with_language(locale: Locale, system: str, territory: str, language: str) -> str:
+    return _bracketed(locale, locale.territories[territory], locale.languages[language])
+
+
+def time_zone(locale: Locale, system: str, zone: str) -> str:
+    return locale.meta_zones[zone]["long"]["standard"]
+
+
+def list_template(locale: Locale, n_items: int, style: str = "standard") -> str:
+    """The locale's own pattern for a list of `n_items` things: "{0}, {1}, and {2}".
+
+    Babel's `format_list` repeats the last of two items where a style has no pattern for two.
+    """
+    items = [f"{{{i}}}" for i in range(n_items)]
+    if n_items == 1:
+        return items[0]
+    styles = [
+        locale.list_patterns[name]
+        for name in (style, f"{style}-short", "standard")
+        if name in locale.list_patterns
+    ]
+    if n_items == 2:
+        return next(patterns["2"] for patterns in styles if "2" in patterns)
+    start, middle, end = (
+        next(patterns[part] for patterns in styles if part in patterns) for part in ("start", "middle", "end")
+    )
+    joined = start
+    for item in items[2:-1]:
+        joined = middle.format(joined, item)
+    return end.format(joined, items[-1])
+
+
+def _join(locale: Locale, items: list[str], style: str = "standard") -> str:
+    return list_template(locale, len(items), style).format(*items)
+
+
+def _named_month(text: str, month: int) -> str:
+    """The text of a date, unless it has the root's name for the month ("M03")."""
+    if _ROOT.months["format"]["wide"][month] in text:
+        raise KeyError(month)
+    return text
+
+
+def _calendar_name(locale: Locale, field: str, index: int) -> str:
+    """The name of a month or a weekday on its own, which in most languages is the name in a date."""
+    names = getattr(locale, field)
+    root_name = getattr(_ROOT, field)["format"]["wide"][index]
+    for context in ("stand-alone", "format"):
+        if names[context]["wide"][index] != root_name:
+            return names[context]["wide"][index]
+    raise KeyError(index)
+
+
+def _unit_name(locale: Locale, unit: str) -> str:
+    names = locale.unit_display_names[unit]
+    return names["long"] if "long" in names else names["short"]
+
+
+def _bracketed(locale: Locale, head: str, detail: str) -> str:
+    return f"{head}（{detail}）" if locale.language in ("zh", "ja") else f"{head} ({detail})"
+
+
+def _counted(patterns: dict, locale: Locale, amount: int) -> str:
+    """The pattern for an amount; CLDR leaves out a plural that is the same as "other"."""
+    plural = locale.plural_form(amount)
+    return patterns[plural if plural in patterns else "other"]
