@@ -1,0 +1,219 @@
+"""Tables of many runs as one, in the order of training: from this machine, or as they were published."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lingua_utils import files, sheets
+from lingua_utils.models import training_step
+from lingua_utils.training import lab_folder
+from lingua_utils.trends import Estimate, Trend, end_points, rank_correlation, trend
+
+__all__ = [
+    "Estimate",
+    "Trend",
+    "collate",
+    "collate_losses",
+    "end_points",
+    "provenance",
+    "publish",
+    "rank_correlation",
+    "trend",
+]
+
+KEYS = ["corpus", "model_id", "revision"]
+PUBLISHED = ("similarity", "variance", "retrieval", "blocks")  # small enough to keep under version control
+
+
+def collate(
+    table: str,
+    results: str | Path = "results",
+    published: str | Path | None = None,
+    sheet: str | Path | None = None,
+    corpus: str | None = None,
+) -> pd.DataFrame:
+    """One table of all runs, in the order of training.
+
+    Parameters
+    ----------
+    table : str
+        Name of a table that a stage writes, such as ``"similarity"``.
+    results : str or Path
+        Root of all results, ``<corpus>/<model>/<revision>/``.
+    published : str or Path, optional
+        Folder that :func:`publish` wrote; its rows stand in for runs that are not under ``results``.
+    sheet : str or Path, optional
+        Only the runs of this sample sheet.
+    corpus : str, optional
+        Only the runs on this corpus, by the name of its folder.
+
+    Returns
+    -------
+    DataFrame
+        The rows of all runs with ``corpus``, ``model_id``, ``revision``, ``step`` (Int64; missing where the
+        revision names none, which is then sorted last) and ``published`` in front.
+
+    Raises
+    ------
+    FileNotFoundError
+        When no run has such a table.
+    """
+    parts = [
+        _with_keys(pd.read_parquet(folder / f"{table}.parquet"), manifest["run"])
+        for folder, manifest in _manifests(results)
+        if (folder / f"{table}.parquet").is_file()
+    ]
+    done = {key for part in parts for key in _keys(part)}
+    parts.append(_published(table, published, done))
+    parts = [part for part in parts if len(part)]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=KEYS)
+    if sheet is not None:
+        whole = whole[_keys(whole).isin(_sheet_keys(sheets.read_sheet(sheet)))]
+    if corpus is not None:
+        whole = whole[whole["corpus"] == corpus]
+    if whole.empty:
+        among = f" on corpus {corpus!r}" if corpus is not None else ""
+        raise FileNotFoundError(
+            f"no table {table!r}{among} in {files.resolve(results)}: run the stage that writes it"
+        )
+    return whole.sort_values(["corpus", "model_id", "step"], kind="stable", ignore_index=True)
+
+
+def collate_losses(published: str | Path | None = None) -> pd.DataFrame:
+    """Held-out loss of all lab models through training.
+
+    Read where the models were trained, and from the folder ``published`` for those that were not trained here.
+
+    Returns
+    -------
+    DataFrame
+        ``model_id``, ``published``, ``step``, ``language``, ``loss`` (nats per token), ``bits_per_byte``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there are none at all.
+    """
+    parts = [
+        pd.read_parquet(path).assign(model_id=f"lab/{path.parent.name}", published=False)
+        for path in sorted(lab_folder().glob("*/losses.parquet"))
+    ]
+    kept = _read_published("losses", published)
+    if kept is not None:
+        trained = [model_id for part in parts for model_id in part["model_id"].unique()]
+        parts.append(kept[~kept["model_id"].isin(trained)])
+    if not parts:
+        raise FileNotFoundError(f"no losses in {lab_folder()}: train a lab model first")
+    whole = pd.concat(parts, ignore_index=True)
+    leading = ["model_id", "published"]
+    return whole[leading + [name for name in whole if name not in leading]]
+
+
+def publish(
+    results: str | Path, rows: Sequence[dict], folder: str | Path, tables: Sequence[str] = PUBLISHED
+) -> Path:
+    """Write the small tables of some runs, and their manifests, where a book without results finds them.
+
+    Parameters
+    ----------
+    results : str or Path
+        Root of all results.
+    rows : sequence of dict
+        Rows of a sample sheet (:func:`lingua_utils.sheets.read_sheet`).
+    folder : str or Path
+        Replaced as a whole: ``<table>.parquet`` (numbers in float32), ``losses.parquet`` of the lab models
+        among the rows, ``manifests.json``.
+    tables : sequence of str
+
+    Raises
+    ------
+    FileNotFoundError
+        When a run has not been done, or lacks one of the tables; nothing is written then.
+    """
+    wanted = _sheet_keys(rows)
+    collated = {}
+    for table in tables:
+        whole = collate(table, results).drop(columns="published")
+        missing = [key for key in wanted if key not in _keys(whole)]
+        if missing:
+            raise FileNotFoundError(f"no table {table!r} of run {', '.join(missing[0])}: run it first")
+        collated[table] = whole[_keys(whole).isin(wanted)]
+    models = {model_id for _, model_id, _ in wanted if model_id.startswith("lab/")}
+    if models:
+        losses = collate_losses().drop(columns="published")
+        collated["losses"] = losses[losses["model_id"].isin(models)]
+    manifests = [manifest for _, manifest in _manifests(results) if _key(manifest["run"]) in wanted]
+    with files.writing(files.resolve(folder), folder=True) as temporary:
+        for table, frame in collated.items():
+            small = frame.astype({name: "float32" for name in frame.select_dtypes("float64")})
+            small.to_parquet(temporary / f"{table}.parquet", index=False, compression="zstd")
+        (temporary / "manifests.json").write_text(json.dumps(manifests, indent=1, ensure_ascii=False))
+    return files.resolve(folder)
+
+
+def provenance(
+    results: str | Path = "results", published: str | Path | None = None, corpus: str | None = None
+) -> pd.DataFrame:
+    """One row a run and stage: when, on what and how long it was computed, and whether it was published."""
+    live = [manifest for _, manifest in _manifests(results)]
+    done = {_key(manifest["run"]) for manifest in live}
+    kept = [manifest for manifest in _published_manifests(published) if _key(manifest["run"]) not in done]
+    columns = ["finished", "seconds", "device", "digest", "corpus_fingerprint"]
+    rows = [
+        {key: manifest["run"][key] for key in KEYS}
+        | {"stage": stage, "published": is_published}
+        | {column: entry.get(column) for column in columns}
+        for is_published, manifests in ((False, live), (True, kept))
+        for manifest in manifests
+        for stage, entry in manifest["stages"].items()
+    ]
+    table = pd.DataFrame(rows, columns=[*KEYS, "stage", "published", *columns])
+    return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)
+
+
+def _manifests(results: str | Path) -> Iterator[tuple[Path, dict]]:
+    """(folder, manifest) of every run; what is still being written, in hidden folders, is passed over."""
+    root = files.resolve(results)
+    for path in sorted(root.rglob("manifest.json")):
+        if not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield path.parent, json.loads(path.read_text())
+
+
+def _key(run: dict) -> tuple[str, str, str]:
+    return run["corpus"], run["model_id"], run["revision"]
+
+
+def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(frame[KEYS])
+
+
+def _sheet_keys(rows: Sequence[dict]) -> list[tuple[str, str, str]]:
+    return [_key(sheets.run_of(row).parameters) for row in rows]
+
+
+def _with_keys(frame: pd.DataFrame, run: dict) -> pd.DataFrame:
+    step = pd.array([training_step(run["revision"])], dtype="Int64")
+    leading = pd.DataFrame({key: [run[key]] for key in KEYS} | {"step": step, "published": [False]})
+    return leading.loc[[0] * len(frame)].reset_index(drop=True).join(frame.reset_index(drop=True))
+
+
+def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | None:
+    path = files.resolve(folder) / f"{table}.parquet" if folder else None
+    return pd.read_parquet(path).assign(published=True) if path and path.is_file() else None
+
+
+def _published(table: str, folder: str | Path | None, done: set[tuple]) -> pd.DataFrame:
+    """Published rows of the runs that are not done here, columns as in :func:`_with_keys`."""
+    kept = _read_published(table, folder)
+    if kept is None:
+        return pd.DataFrame(columns=KEYS)
+    kept = kept[[key not in done for key in _keys(kept)]].astype({"step": "Int64"})
+    leading = [*KEYS, "step", "published"]
+    return kept[leading + [name for name in kept if name not in leading]]
+
+
+def _published_manifests(folder: str | Path | None) -> list[dict]:
+    path = files.resolve(folder) / "manifests.json" if folder else None
+    return json.loads(path.read_text()) if path and path.is_file() else []
