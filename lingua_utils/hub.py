@@ -1,0 +1,416 @@
+"""Read from the Hugging Face Hub: the one place that does, and that says in one line what went wrong.
+
+What is read lies in the Hub's own cache afterwards, and is read from there where there is no network. Files are
+taken for whole only when their size and their hash are what the Hub says. Code from a repository is never
+fetched.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import huggingface_hub as hf
+from huggingface_hub import constants, errors
+
+from lingua_utils import pickled
+from lingua_utils.revisions import nearest
+
+logger = logging.getLogger(__name__)
+
+_SAFETENSORS, _SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
+_VOCABULARY = re.compile(r"[^/]+\.model|tokenizer\.json|tekken\.json|vocab\.(json|txt)")
+_TOKENIZER = re.compile(
+    _VOCABULARY.pattern + r"|merges\.txt|(tokenizer_config|special_tokens_map|added_tokens|config)\.json"
+)
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository as the Hub announces it.
+
+    Attributes
+    ----------
+    size : int or None
+        In bytes.
+    digest : str or None
+        SHA-256 of a large file; of a small one the SHA-1 that git names it by.
+    """
+
+    size: int | None
+    digest: str | None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at one revision: what is in it, before anything is downloaded.
+
+    Attributes
+    ----------
+    repo_id, revision : str
+        As asked for.
+    commit : str
+        What the revision stands for now.
+    files : dict of str to HubFile
+        By path.
+    kind : {"model", "dataset"}
+    """
+
+    repo_id: str
+    revision: str
+    commit: str
+    files: dict[str, HubFile]
+    kind: str = "model"
+
+    def __str__(self) -> str:
+        return f"{self.repo_id} at {self.revision}"
+
+
+# -- models
+
+
+def fetch_model(model_id: str, revision: str = "main") -> Path:
+    """Folder with a model's configuration and its weights in safetensors, downloaded where it is not there yet.
+
+    Pickled weights are converted once, by torch's weights-only loader; a log line says so.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ConnectionError, OSError, ValueError
+        As :func:`look_up` and :func:`fetch`; and ValueError for pickled weights with more than tensors in them.
+    """
+    repository = look_up(model_id, revision)
+    names = [*weight_files(repository), "config.json"]
+    names += [name for name in ("generation_config.json", _index(repository)) if name in repository.files]
+    if _is_pickled(repository):
+        cache = hf.cached_assets_path("lingua_utils", model_id.replace("/", "--"), "safetensors")
+        target = cache / repository.commit
+        if target.is_dir():
+            return target
+        _check_disk(sum(_size(repository, name) for name in weight_files(repository)), cache, repository)
+        with _explained(repository.repo_id, repository.revision, repository.kind):
+            return pickled.convert(fetch(repository, names), target, str(repository))
+    return fetch(repository, names)
+
+
+def fetch_config(repository: Repository) -> dict:
+    """A model's configuration.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; the message names the revisions that there are.
+    """
+    if "config.json" not in repository.files:
+        others = [name for name in revisions(repository.repo_id) if name != repository.revision]
+        raise FileNotFoundError(
+            f"{repository} holds no model (no config.json); of other revisions, "
+            f"{nearest(repository.revision, others)}"
+        )
+    return json.loads((fetch(repository, ["config.json"]) / "config.json").read_text(encoding="utf-8"))
+
+
+def fetch_tokenizer(model_id: str, revision: str = "main") -> Path:
+    """Folder with a model's tokenizer; that of ``main`` where the revision has none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither has one.
+    """
+    repository = look_up(model_id, revision)
+    if not _has_tokenizer(repository) and revision != "main" and "main" in revisions(model_id):
+        repository = look_up(model_id, "main")
+        if _has_tokenizer(repository):
+            logger.warning("%s at %s has no tokenizer: taking that of its main", model_id, revision)
+    if not _has_tokenizer(repository):
+        raise FileNotFoundError(
+            f"{model_id} at {revision} has no tokenizer, nor has its main; name the repository whose tokenizer it "
+            "was trained with in TOKENIZERS in lingua_utils/models.py"
+        )
+    return fetch(repository, [name for name in repository.files if _TOKENIZER.fullmatch(name)])
+
+
+def weight_files(repository: Repository) -> tuple[str, ...]:
+    """Paths of the files that hold a model's weights: safetensors, or else pickled ones.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none of a known name, or a shard is missing.
+    """
+    fetch_config(repository)
+    present = repository.files
+    for single in (_SAFETENSORS, pickled.WEIGHTS):
+        if single in present:
+            return (single,)
+        if (index := _INDEX_OF[single]) in present:
+            named = json.loads((fetch(repository, [index]) / index).read_text(encoding="utf-8"))["weight_map"]
+            shards = tuple(sorted(set(named.values())))
+            missing = [shard for shard in shards if shard not in present]
+            if missing:
+                raise FileNotFoundError(f"{repository}: {index} names {missing[0]}, which is not there")
+            return shards
+    raise FileNotFoundError(
+        f"{repository} has no weights that can be read (neither {_SAFETENSORS} nor {pickled.WEIGHTS}, whole or in "
+        f"shards); it has {', '.join(sorted(present))}"
+    )
+
+
+_INDEX_OF = {_SAFETENSORS: _SAFETENSORS_INDEX, pickled.WEIGHTS: pickled.INDEX}
+
+
+def _is_pickled(repository: Repository) -> bool:
+    return not {_SAFETENSORS, _SAFETENSORS_INDEX} & repository.files.keys()
+
+
+def _index(repository: Repository) -> str:
+    return pickled.INDEX if _is_pickled(repository) else _SAFETENSORS_INDEX
+
+
+def _has_tokenizer(repository: Repository) -> bool:
+    return any(_VOCABULARY.fullmatch(name) for name in repository.files)
+
+
+def weight_bytes(repository: Repository) -> int:
+    """Size of a model's weights as they are saved."""
+    return sum(_size(repository, name) for name in weight_files(repository))
+
+
+def weights_fingerprint(repository: Repository) -> str:
+    """Identity of a model's weights, without downloading them: SHA-256 of the SHA-256 of each weight file.
+
+    Equal for equal weight files, whatever the commit or the repository.
+    """
+    digest = hashlib.sha256()
+    for name in weight_files(repository):
+        digest.update(bytes.fromhex(repository.files[name].digest or repository.commit))
+    return digest.hexdigest()
+
+
+# -- any repository
+
+
+def look_up(repo_id: str, revision: str = "main", kind: str = "model") -> Repository:
+    """What a repository holds at a revision; without a network, what the cache holds of it.
+
+    Raises
+    ------
+    FileNotFoundError
+        For an unknown repository or revision; the message names the nearest that there are.
+    PermissionError
+        For a gated or private one; the message says how to ask and how to log in.
+    ConnectionError
+        If the Hub cannot be reached and the cache has nothing of it.
+    ValueError
+        For what is no name of a repository.
+    """
+    try:
+        with _explained(repo_id, revision, kind):
+            info = hf.HfApi().repo_info(repo_id, revision=revision, repo_type=kind, files_metadata=True)
+    except ConnectionError as error:
+        cached = _cached(repo_id, revision, kind)
+        if cached is None:
+            raise
+        logger.warning("%s; reading %s at %s from the cache", error, repo_id, revision)
+        return cached
+    listed = {
+        file.rfilename: HubFile(file.size, file.lfs.sha256 if file.lfs else file.blob_id)
+        for file in info.siblings or ()
+    }
+    return Repository(repo_id, revision, info.sha, listed, kind)
+
+
+def _cached(repo_id: str, revision: str, kind: str) -> Repository | None:
+    try:
+        found = hf.snapshot_download(repo_id, revision=revision, repo_type=kind, local_files_only=True)
+    except errors.LocalEntryNotFoundError as error:
+        found = getattr(error, "snapshot_path", None)
+    if found is None:
+        return None
+    folder = Path(found)
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    listed = {path.relative_to(folder).as_posix(): _cached_file(path) for path in paths}
+    return Repository(repo_id, revision, folder.name, listed, kind)
+
+
+def _cached_file(path: Path) -> HubFile:
+    """A file of the cache, which is a link to a blob named by its digest wherever there are links."""
+    blob = path.resolve()
+    digest = blob.name if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", blob.name) else None
+    return HubFile(blob.stat().st_size, digest)
+
+
+def revisions(repo_id: str, kind: str = "model") -> list[str]:
+    """Names of a repository's branches and tags; none where the Hub does not tell."""
+    try:
+        refs = hf.HfApi().list_repo_refs(repo_id, repo_type=kind)
+    except (errors.HTTPError, OSError):
+        return []
+    return [ref.name for ref in [*refs.branches, *refs.tags]] + [ref.ref for ref in refs.converts]
+
+
+def fetch(repository: Repository, names: Sequence[str]) -> Path:
+    """Download files where the cache lacks them; returns the folder that they are in, under their own paths.
+
+    A download that breaks off is taken up again where it stopped.
+
+    Raises
+    ------
+    OSError
+        With ``errno.ENOSPC`` if the disk has no room, before anything is downloaded; or for a file that did not
+        arrive whole: nothing of it is left.
+    FileNotFoundError, PermissionError, ConnectionError
+        As :func:`look_up`.
+    """
+    cached = {name: _in_cache(repository, name) for name in names}
+    missing = [name for name, path in cached.items() if path is None]
+    cache = Path(constants.HF_HUB_CACHE)
+    _check_disk(sum(_size(repository, name) for name in missing), cache, repository)
+    for name in missing:
+        with _explained(repository.repo_id, repository.revision, repository.kind):
+            path = Path(
+                hf.hf_hub_download(
+                    repository.repo_id, name, repo_type=repository.kind, revision=repository.revision
+                )
+            )
+        _verify(path, repository.files[name], f"{repository}: {name}")
+        cached[name] = path
+    name, path = next(iter(cached.items()))
+    return path.parents[name.count("/")]
+
+
+def _in_cache(repository: Repository, name: str) -> Path | None:
+    """Path of a file in the cache; None if it is not there, and not of the size it should have."""
+    found = hf.try_to_load_from_cache(
+        repository.repo_id, name, revision=repository.commit, repo_type=repository.kind
+    )
+    if not isinstance(found, str):
+        return None
+    path = Path(found)
+    if repository.files[name].size not in (None, path.stat().st_size):
+        _discard(path)
+        return None
+    return path
+
+
+def _verify(path: Path, expected: HubFile, what: str) -> None:
+    size = path.stat().st_size
+    if expected.size not in (None, size):
+        _discard(path)
+        raise OSError(f"{what} arrived with {size:,} of {expected.size:,} bytes and was removed; run again")
+    if expected.digest is not None and _digest(path, expected.digest) != expected.digest:
+        _discard(path)
+        raise OSError(f"{what} arrived damaged (its hash differs) and was removed; run again")
+
+
+def _digest(path: Path, like: str) -> str:
+    """Hash of a file: SHA-256, or git's SHA-1 where ``like`` is one."""
+    with path.open("rb") as file:
+        if len(like) == 64:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+        digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _discard(path: Path) -> None:
+    """Remove a file from the cache, and what its link leads to."""
+    path.resolve().unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _size(repository: Repository, name: str) -> int:
+    return repository.files[name].size or 0
+
+
+def _check_disk(needed: int, folder: Path, what: Repository) -> None:
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"{what} needs {_gigabytes(needed)} and {_gigabytes(free)} are free in {folder}; make room "
+            "(`hf cache ls` shows what is there) or set HF_HOME to a folder on a larger disk",
+        )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"
+
+
+# -- what went wrong
+
+
+@contextmanager
+def _explained(repo_id: str, revision: str, kind: str) -> Iterator[None]:
+    """Turn what the block raises into one line that names the way out."""
+    try:
+        yield
+    except (OSError, ValueError, errors.HTTPError, errors.EntryNotFoundError) as error:
+        raise _explanation(_root(error), repo_id, revision, kind) from None
+
+
+def _root(error: BaseException) -> BaseException:
+    """What lies behind a file that is not in the cache: the failed request for it."""
+    if isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is not None:
+        return error.__cause__
+    return error
+
+
+def _explanation(error: BaseException, repo_id: str, revision: str, kind: str) -> BaseException:
+    page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo_id}"
+    login = "log in with `hf auth login` or set HF_TOKEN"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    reason = str(error).strip().partition("\n")[0].rstrip(" .") or type(error).__name__
+    if isinstance(error, errors.GatedRepoError):
+        refused = " (the token in use has no access yet)" if hf.get_token() else ""
+        return PermissionError(f"{repo_id} is gated: ask for access at {page} and {login}{refused}")
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return FileNotFoundError(
+            f"there is no {kind} {repo_id!r} on the Hub{_similar(repo_id, kind)}; if it is private, {login}"
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        known = revisions(repo_id, kind)
+        return FileNotFoundError(f"{repo_id} has no revision {revision!r}; {nearest(revision, known)}")
+    if isinstance(error, errors.HFValidationError):
+        return ValueError(f"{repo_id!r} is no name of a Hub repository, which is owner/name")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        place = constants.HF_HOME
+        return OSError(
+            errno.ENOSPC,
+            f"the disk of {place} filled up while reading {repo_id}; make room or set HF_HOME to another disk",
+        )
+    if status == 401:
+        return PermissionError(f"the Hub does not accept the token in use; {login} anew")
+    if status == 403:
+        return PermissionError(f"the Hub refuses to show {repo_id} at {revision}; see {page}, and {login}")
+    if status is not None:
+        return ConnectionError(f"the Hub answers {status} for {repo_id} at {revision}; try again later")
+    if "Consistency check" in reason or type(error).__name__ in ("RemoteProtocolError", "ReadError"):
+        return OSError(
+            f"the download of {repo_id} at {revision} broke off and nothing is kept of it; run again"
+        )
+    if isinstance(error, errors.HTTPError | ConnectionError | errors.LocalEntryNotFoundError):
+        return ConnectionError(
+            f"cannot reach the Hub at {constants.ENDPOINT} for {repo_id} ({reason}); without a network, use a lab "
+            "model such as lab/bloom-m, or a folder"
+        )
+    return error
+
+
+def _similar(repo_id: str, kind: str) -> str:
+    """``"; there are ..."``: repositories of the same owner, or else of a like name."""
+    owner, _, name = repo_id.rpartition("/")
+    search = hf.HfApi().list_datasets if kind == "dataset" else hf.HfApi().list_models
+    try:
+        found = list(search(author=owner, limit=500)) or list(search(search=name, limit=50))
+    except (errors.HTTPError, OSError, ValueError):
+        return ""
+    return f"; {nearest(repo_id, [repository.id for repository in found])}" if found else ""

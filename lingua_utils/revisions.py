@@ -1,0 +1,58 @@
+"""What the name of a checkpoint tells: its training step, the tokens it has seen, and its neighbours."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+_SCALE = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def training_step(revision: str) -> int | None:
+    """Training step that a revision's name tells, None where it tells none.
+
+    Examples
+    --------
+    >>> [training_step(name) for name in ("step000600", "global_step1000", "step50000-tokens210B", "main")]
+    [600, 1000, 50000, None]
+    """
+    return _number(r"(?:step|checkpoint)[-_]?(\d+)([km]?)(?![a-z])", revision)
+
+
+def tokens_seen(revision: str) -> int | None:
+    """Number of training tokens that a revision's name tells, None where it tells none.
+
+    Examples
+    --------
+    >>> [tokens_seen(name) for name in ("step50000-tokens210B", "stage1-step150-tokens1B", "step000600")]
+    [210000000000, 1000000000, None]
+    """
+    return _number(r"tokens?[-_]?(\d+(?:\.\d+)?)([kmbt]?)(?![a-z])", revision)
+
+
+def _number(pattern: str, revision: str) -> int | None:
+    found = re.search(pattern, revision, re.IGNORECASE)
+    return round(float(found[1]) * _SCALE[found[2].upper()]) if found else None
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What there is instead of ``name``, as the end of a message.
+
+    All of it where it is little; else the names of the nearest training steps, or those spelled most alike.
+
+    Examples
+    --------
+    >>> nearest("step700", [f"step{100 * i}" for i in range(20) if i != 7])
+    'the nearest of 19 are step500, step600, step800, step900'
+    """
+    if not known:
+        return "there is none"
+    if len(known) <= 12:
+        return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
+    step = training_step(name)
+    stepped = [other for other in known if training_step(other) is not None]
+    if step is None or not stepped:
+        near = difflib.get_close_matches(name, known, 4, cutoff=0)
+    else:
+        near = sorted(stepped, key=lambda other: abs(training_step(other) - step))[:4]
+        near.sort(key=training_step)
+    return f"the nearest of {len(known)} are {', '.join(near)}"
