@@ -55,7 +55,8 @@ def weekday_and_time(locale: Locale, system: str, weekday: int, time: datetime.t
 
 def relative_time(locale: Locale, system: str, steps: int, unit: str) -> str:
     patterns = locale._data["date_fields"][unit]["future" if steps > 0 else "past"]
-    return _counted(patterns, locale, abs(steps)).format(abs(steps))
+    root_patterns = _ROOT._data["date_fields"][unit]["future" if steps > 0 else "past"]
+    return _counted(patterns, root_patterns, locale, abs(steps)).format(abs(steps))
 
 
 def measure(locale: Locale, system: str, amount: int, unit: str) -> str:
@@ -63,7 +64,7 @@ def measure(locale: Locale, system: str, amount: int, unit: str) -> str:
     # CLDR leaves out a long form that is the same as the short one.
     patterns = lengths["long"] if "other" in lengths.get("long", ()) else lengths["short"]
     number = numbers.format_decimal(amount, locale=locale, numbering_system=system)
-    return _counted(patterns, locale, amount).format(number)
+    return _counted(patterns, _ROOT._data["unit_patterns"][unit]["short"], locale, amount).format(number)
 
 
 def duration(locale: Locale, system: str, *parts: tuple[int, str]) -> str:
@@ -83,10 +84,17 @@ def percent(locale: Locale, system: str, share: float) -> str:
 
 
 def large_number(locale: Locale, system: str, number: int) -> str:
-    length = "long" if "long" in locale.compact_decimal_formats else "short"
-    return numbers.format_compact_decimal(
-        number, format_type=length, locale=locale, fraction_digits=2, numbering_system=system
-    )
+    def written(locale: Locale, length: str, system: str) -> str:
+        return numbers.format_compact_decimal(
+            number, format_type=length, locale=locale, fraction_digits=2, numbering_system=system
+        )
+
+    if "long" in locale.compact_decimal_formats:
+        return written(locale, "long", system)
+    # Chinese and Japanese have one form, "63亿", which is filed under "short", as is the root's "63G".
+    if written(locale, "short", "latn") == written(_ROOT, "short", "latn"):
+        raise KeyError(number)
+    return written(locale, "short", system)
 
 
 def weekdays(locale: Locale, system: str, *weekdays: int) -> str:
@@ -176,6 +184,8 @@ def _calendar_name(locale: Locale, field: str, index: int) -> str:
 
 def _unit_name(locale: Locale, unit: str) -> str:
     names = locale.unit_display_names[unit]
+    if "long" not in names and names["short"] == _ROOT.unit_display_names[unit].get("short"):
+        raise KeyError(unit)
     return names["long"] if "long" in names else names["short"]
 
 
@@ -183,7 +193,10 @@ def _bracketed(locale: Locale, head: str, detail: str) -> str:
     return f"{head}（{detail}）" if locale.language in ("zh", "ja") else f"{head} ({detail})"
 
 
-def _counted(patterns: dict, locale: Locale, amount: int) -> str:
+def _counted(patterns: dict, root_patterns: dict, locale: Locale, amount: int) -> str:
     """The pattern for an amount; CLDR leaves out a plural that is the same as "other"."""
     plural = locale.plural_form(amount)
-    return patterns[plural if plural in patterns else "other"]
+    pattern = patterns[plural if plural in patterns else "other"]
+    if pattern == root_patterns["other"]:
+        raise KeyError(plural)
+    return pattern

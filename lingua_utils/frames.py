@@ -141,8 +141,8 @@ def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...
     Returns
     -------
     tuple of str or None, one for each frame
-        None where the language cannot say it: where CLDR has a gap, where only CLDR's root answers, and
-        where a language of another script is answered in Latin letters.
+        None where the language cannot say it: where CLDR has a gap, or answers a language of another
+        script in Latin letters.
     """
     language = get_language(code)
     locale = Locale.parse(language.cldr)
@@ -150,27 +150,13 @@ def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...
     digits = str.maketrans(cldr.DIGITS["latn"], cldr.DIGITS[system])
     separators = system if system in locale.number_symbols else "latn"
     texts: list[str | None] = []
-    for text, root_text in zip(_render_all(locale, separators), _root_texts(), strict=True):
-        is_gap = text is None or text == root_text
-        is_foreign = not is_gap and language.script != "Latn" and re.search("[A-Za-z]", text)
-        texts.append(None if is_gap or is_foreign else text.translate(digits))
-    return tuple(texts)
-
-
-@lru_cache(maxsize=1)
-def _root_texts() -> tuple[str | None, ...]:
-    """What CLDR's root says, which is what a gap looks like; a percentage has no words to miss."""
-    texts = _render_all(Locale("root"), "latn")
-    kinds = [kind.name for kind in KINDS for _ in kind.arguments]
-    return tuple(None if kind == "percent" else text for kind, text in zip(kinds, texts, strict=True))
-
-
-def _render_all(locale: Locale, system: str) -> list[str | None]:
-    texts: list[str | None] = []
     for kind in KINDS:
         for argument in kind.arguments:
             try:
-                texts.append(kind.render(locale, system, *argument))
+                text = kind.render(locale, separators, *argument)
             except KeyError:
                 texts.append(None)
-    return texts
+                continue
+            is_foreign = language.script != "Latn" and re.search("[A-Za-z]", text)
+            texts.append(None if is_foreign else text.translate(digits))
+    return tuple(texts)
