@@ -84,7 +84,7 @@ def collate(
 def collate_losses(published: str | Path | None = None) -> pd.DataFrame:
     """Held-out loss of all lab models through training.
 
-    Read where the models were trained, and from the folder ``published`` for those that were not trained here.
+    Read where the models were trained; from the folder ``published`` for those not trained here.
 
     Returns
     -------

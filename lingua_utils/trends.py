@@ -18,6 +18,8 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
+        if np.isinf(self.low):
+            return "undetermined"
         if np.isinf(self.high):
             return f"at least {self.low:.3g}"
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
@@ -52,10 +54,12 @@ class Trend:
         if self.peak_step == self.end_step:
             lrds = f"LRDS is highest at the end, {self.lrds_end} at step {self.end_step}"
         else:
-            verdict = "clearly below" if self.past_peak else "not beyond the intervals from"
+            verdict = (
+                "below the peak beyond both intervals" if self.past_peak else "not clearly below the peak"
+            )
             lrds = (
-                f"LRDS peaks at step {self.peak_step}, {self.lrds_peak}, "
-                f"and ends {verdict} its peak, {self.lrds_end}"
+                f"LRDS peaks at step {self.peak_step} with {self.lrds_peak} "
+                f"and ends at {self.lrds_end}, {verdict}"
             )
         sads = (
             f"SADS goes from {self.sads_early} at step {self.early_step} "
@@ -63,7 +67,7 @@ class Trend:
         )
         if self.sads_early.value <= 0:
             return f"{lrds}. {sads}."
-        return f"{lrds}. {sads}: a factor of {self.growth}."
+        return f"{lrds}. {sads}; the factor is {self.growth}."
 
 
 def trend(similarity: pd.DataFrame, early: int = 32, kind: str = "all", centred: bool = False) -> Trend:
@@ -110,12 +114,10 @@ def trend(similarity: pd.DataFrame, early: int = 32, kind: str = "all", centred:
 def end_points(similarity: pd.DataFrame, centred: bool = False) -> pd.DataFrame:
     """Both scores over all layers at the last checkpoint of every model, for each kind of sentence."""
     scores = over_all_layers(similarity, centred)
-    last = (
-        scores.sort_values("step", kind="stable").groupby(["corpus", "model_id", "kind"], sort=True).tail(1)
-    )
+    last = scores.sort_values("step", kind="stable").groupby(["corpus", "model_id", "kind"]).tail(1)
+    keys = ["corpus", "model_id", "revision", "step", "kind"]
     shown = ["lrds", "lrds_low", "lrds_high", "sads", "sads_low", "sads_high", "sads_null_high"]
-    columns = [*KEYS, "step", "kind", *shown]
-    return last.sort_values(["corpus", "model_id", "kind"], ignore_index=True)[columns]
+    return last.sort_values(["corpus", "model_id", "kind"], ignore_index=True)[keys + shown]
 
 
 def over_all_layers(similarity: pd.DataFrame, centred: bool = False) -> pd.DataFrame:
@@ -132,7 +134,7 @@ def ratio(above: float, above_se: float, below: float, below_se: float) -> Estim
     Examples
     --------
     >>> print(ratio(0.2, 0.01, 0.02, 0.001))
-    10 (8.72 to 11.5)
+    10 (8.7 to 11.5)
     """
     value = above / below if below else np.inf
     # The limits r are where (above − r·below)² = z² (above_se² + r² below_se²).

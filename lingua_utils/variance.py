@@ -58,10 +58,10 @@ def _variances(activations: Any) -> tuple[tuple[str, ...], list[np.ndarray]]:
     for layer in layers:
         n_languages, n_sentences, width = layer.shape
         totals, squares, meanings = np.zeros((n_languages, width)), np.zeros(width), np.zeros(width)
-        for _, block in layer.by_sentences():
-            totals += block.sum(axis=1)
-            squares += np.einsum("lmn,lmn->n", block, block)
-            meanings += np.square(block.sum(axis=0)).sum(axis=0)
+        for _, neurons, tile in layer.tiles():
+            totals[:, neurons] += tile.sum(axis=1)
+            squares[neurons] += np.einsum("lmn,lmn->n", tile, tile)
+            meanings[neurons] += np.square(tile.sum(axis=0)).sum(axis=0)
         parts.append(_decompose(totals, squares, meanings, n_sentences))
     return tuple(layer.label for layer in layers), parts
 

@@ -1,6 +1,6 @@
 """Sentence vectors read in blocks: what similarity, its nulls and retrieval have in common.
 
-The vectors of a large model do not fit in memory twice, so nothing here copies them whole. Blocks of
+The vectors of a large model do not fit in memory twice, so nothing here copies them whole. Pieces of
 sentences or of neurons are taken to float64 one at a time; cosines come from products that add up over
 neurons, and so over layers."""
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from lingua_utils.sums import Sums
 
-BLOCK = 1 << 20  # numbers in a block: 8 MiB in float64
+TILE = 1 << 17  # numbers in a tile: 1 MiB in float64, so that it stays in a processor's cache
+BLOCK = 1 << 20  # numbers in a block of neurons of all sentences: 8 MiB in float64
 KEPT = 1 << 24  # unit vectors up to so many numbers are kept: 64 MiB in float32
 
 # Where a mean is subtracted, what is left of a vector equal to it is rounding: about 1e-16 of the mean.
@@ -49,14 +50,18 @@ class Layer:
         n_languages, n_sentences, width = self.read().shape
         return n_languages, n_sentences if self.chosen is None else len(self.chosen), width
 
-    def by_sentences(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Blocks [language, some sentences, neuron] in float64, each with the slice of sentences it holds."""
+    def tiles(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """All vectors in pieces: (sentences, neurons, float64 array [language, sentences, neurons])."""
         n_languages, n_sentences, width = self.shape
-        values, step = self.read(), max(1, BLOCK // (n_languages * width))
-        for start in range(0, n_sentences, step):
-            some = slice(start, min(start + step, n_sentences))
-            rows = some if self.chosen is None else self.chosen[some]
-            yield some, self._centred(np.asarray(values[:, rows], dtype=np.float64), slice(None))
+        values = self.read()
+        wide = min(width, max(1, TILE // n_languages))
+        long = max(1, TILE // (n_languages * wide))
+        for first in range(0, n_sentences, long):
+            sentences = slice(first, min(first + long, n_sentences))
+            rows = sentences if self.chosen is None else self.chosen[sentences]
+            for start in range(0, width, wide):
+                neurons = slice(start, start + wide)
+                yield sentences, neurons, self._piece(values, rows, neurons)
 
     def by_neurons(self) -> Iterator[np.ndarray]:
         """Blocks [language, sentence, some neurons] in float64."""
@@ -64,15 +69,14 @@ class Layer:
         values, step = self.read(), max(1, BLOCK // (n_languages * n_sentences))
         rows = slice(None) if self.chosen is None else self.chosen
         for start in range(0, width, step):
-            some = slice(start, start + step)
-            yield self._centred(np.asarray(values[:, rows, some], dtype=np.float64), some)
+            yield self._piece(values, rows, slice(start, start + step))
 
     def centred(self, per_language: bool = False) -> "Layer":
         """The same vectors without their mean over all languages and sentences, or within each language."""
         n_languages, n_sentences, width = self.shape
         total = np.zeros((n_languages, 1, width))
-        for _, block in self.by_sentences():
-            total += block.sum(axis=1, keepdims=True)
+        for _, neurons, tile in self.tiles():
+            total[:, :, neurons] += tile.sum(axis=1, keepdims=True)
         mean = total / n_sentences
         return replace(self, centre=mean if per_language else mean.mean(axis=0, keepdims=True))
 
@@ -80,11 +84,11 @@ class Layer:
     def gram(self) -> np.ndarray:
         """Products a[k, m]·a[l, m] of translations, shape [sentence, language, language]."""
         n_languages, n_sentences, _ = self.shape
-        gram = np.empty((n_sentences, n_languages, n_languages))
+        gram = np.zeros((n_sentences, n_languages, n_languages))
         with np.errstate(invalid="ignore", over="ignore"):  # not finite: Vectors.weights names the sentence
-            for some, block in self.by_sentences():
-                rows = block.transpose(1, 0, 2)
-                gram[some] = rows @ rows.transpose(0, 2, 1)
+            for sentences, _, tile in self.tiles():
+                rows = tile.transpose(1, 0, 2)
+                gram[sentences] += rows @ rows.transpose(0, 2, 1)
         return gram
 
     def cross(self, weights: np.ndarray) -> np.ndarray:
@@ -95,11 +99,11 @@ class Layer:
         """
         n_languages, n_sentences, width = self.shape
         totals = np.zeros((n_languages, width))
-        for some, block in self.by_sentences():
-            totals += (weights[:, None, some] @ block)[:, 0]
-        cross = np.empty((n_sentences, n_languages, n_languages))
-        for some, block in self.by_sentences():
-            cross[some] = totals @ block.transpose(1, 2, 0)
+        for sentences, neurons, tile in self.tiles():
+            totals[:, neurons] += (weights[:, None, sentences] @ tile)[:, 0]
+        cross = np.zeros((n_sentences, n_languages, n_languages))
+        for sentences, neurons, tile in self.tiles():
+            cross[sentences] += totals[:, neurons] @ tile.transpose(1, 2, 0)
         cross *= weights.T[:, None, :]
         return cross
 
@@ -107,9 +111,10 @@ class Layer:
         """Squared norm, shape [language, 1], at which a vector is nothing but rounding."""
         return 0.0 if self.centre is None else ROUNDING**2 * np.square(self.centre).sum(axis=-1)
 
-    def _centred(self, block: np.ndarray, neurons: slice) -> np.ndarray:
-        # Not in place: a block may still be the caller's own array.
-        return block if self.centre is None else block - self.centre[:, :, neurons]
+    def _piece(self, values: Any, rows: slice | np.ndarray, neurons: slice) -> np.ndarray:
+        piece = np.asarray(values[:, rows, neurons], dtype=np.float64)
+        # Not in place: the piece may still be the caller's own array.
+        return piece if self.centre is None else piece - self.centre[:, :, neurons]
 
 
 @dataclass(frozen=True, eq=False)
