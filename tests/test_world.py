@@ -1,0 +1,246 @@
+"""The small world: every language says the same, and what is held out stays out."""
+
+import random
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lingua_utils import world as small_world
+from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.world import World, country_names, parallel_sentences, training_lines, training_sentences
+
+N_LINES = 20_000
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return list(training_sentences(World(), None, N_LINES, seed=1))
+
+
+def countries_named(text):
+    """Countries whose English name, language or currency occurs in an English text."""
+    english = small_world._locale("eng_Latn")
+    known = {}
+    for country in World().countries:
+        known[country] = {
+            english.territories[country],
+            english.currencies[small_world._currency(country)],
+            english.languages[small_world.get_official_languages(country)[0]],
+        }
+    return {country for country, words in known.items() if any(word in text for word in words)}
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_no_two_countries_of_a_held_out_sentence_meet_in_training(lines, split):
+    trained = {small_world.countries_of(line.sentence) for line in lines}
+    texts, _ = parallel_sentences(("eng_Latn", "fra_Latn"), 400, split)
+    held_out = {frozenset(countries_named(text)) for text in texts[0]}
+    assert {len(pair) for pair in held_out} == {2}
+    assert held_out.isdisjoint(trained)
+
+
+def test_splits_deal_out_every_pair_and_every_order_once():
+    world = World()
+    for parts in (world.pairs, world.orders):
+        dealt = [one for found in parts.values() for one in found]
+        assert len(dealt) == len(set(dealt))
+    assert len([pair for found in world.pairs.values() for pair in found]) == 30 * 29 // 2
+    for split in ("train", "dev", "test"):
+        assert world.pairs[split, "bridged"] and world.pairs[split, "unbridged"]
+        assert world.orders[split, False] and world.orders[split, True]
+
+
+def test_training_uses_training_pairs_and_orders_only(lines):
+    world = World()
+    pairs = {pair for kind in ("bridged", "unbridged", "mixed") for pair in world.pairs["train", kind]}
+    orders = {*world.orders["train", False], *world.orders["train", True]}
+    assert {small_world.countries_of(line.sentence) for line in lines} == pairs
+    assert {tuple(clause.kind for clause in line.sentence) for line in lines} <= orders
+
+
+def test_unbridged_countries_are_never_translated_but_do_occur(lines):
+    unbridged = set(World().unbridged)
+    translated = set().union(*(small_world.countries_of(li.sentence) for li in lines if li.translation))
+    alone = set().union(*(small_world.countries_of(li.sentence) for li in lines if not li.translation))
+    assert translated.isdisjoint(unbridged)
+    assert alone >= unbridged
+
+
+def test_no_country_shares_its_language_or_its_currency():
+    countries = small_world.BRIDGED + small_world.UNBRIDGED
+    for fact in (small_world._currency, lambda c: small_world.get_official_languages(c)[0]):
+        assert len({fact(country) for country in countries}) == len(countries)
+
+
+def test_unbridged_words_occur_in_no_bilingual_line():
+    world = World(digits_share=0.0, bilingual_share=1.0)
+    words = set()
+    english = small_world._locale("eng_Latn")
+    for country in world.unbridged:
+        words |= {english.territories[country], english.currencies[small_world._currency(country)]}
+    text = "\n".join(training_lines(("eng_Latn", "fra_Latn"), 3000, world))
+    assert not [word for word in words if word in text]
+
+
+@pytest.mark.parametrize("share", [0.0, 1 / 3, 1.0])
+def test_the_bilingual_share_is_the_share_of_lines_with_a_translation(share):
+    lines = list(training_sentences(World(bilingual_share=share), None, 6000))
+    found = sum(line.translation is not None for line in lines) / len(lines)
+    assert found == pytest.approx(share, abs=0.02)
+    assert all(line.translation != line.language for line in lines)
+
+
+def test_languages_share_the_training_text_evenly(lines):
+    for language in DEFAULT_LANGUAGES:
+        assert sum(line.language == language for line in lines) / N_LINES == pytest.approx(0.1, abs=0.01)
+
+
+def test_languages_are_not_given_the_same_sentences():
+    monolingual = World(bilingual_share=0.0)
+    said = {}
+    for line in training_sentences(monolingual, ("eng_Latn", "fra_Latn"), 2000):
+        said.setdefault(line.language, []).append(line.sentence)
+    english, french = said.values()
+    matches = sum(one == other for one, other in zip(english, french, strict=False))
+    assert matches <= 5
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 5))
+def test_sentences_do_not_depend_on_the_order_of_the_languages(rng, seed):
+    languages = rng.sample(sorted(LANGUAGES), 4)
+    shuffled = rng.sample(languages, 4)
+    texts, kinds = parallel_sentences(languages, 10, seed=seed, digits="latin")
+    again, kinds_again = parallel_sentences(shuffled, 10, seed=seed, digits="latin")
+    assert dict(zip(languages, texts, strict=True)) == dict(zip(shuffled, again, strict=True))
+    assert kinds == kinds_again
+
+
+def test_seed_decides_the_sentences_and_nothing_else_does():
+    assert parallel_sentences(None, 50, seed=3) == parallel_sentences(None, 50, seed=3)
+    assert parallel_sentences(None, 50, seed=3) != parallel_sentences(None, 50, seed=4)
+    assert list(training_lines(None, 50, seed=3)) == list(training_lines(None, 50, seed=3))
+    assert list(training_lines(None, 50, seed=3)) != list(training_lines(None, 50, seed=4))
+
+
+def test_training_lines_do_not_depend_on_the_order_of_the_languages():
+    assert list(training_lines(DEFAULT_LANGUAGES, 50)) == list(training_lines(DEFAULT_LANGUAGES[::-1], 50))
+
+
+@pytest.mark.parametrize("languages", [DEFAULT_LANGUAGES, tuple(LANGUAGES)], ids=["default", "all"])
+def test_digit_free_sentences_hold_no_digit_of_any_script(languages):
+    texts, _ = parallel_sentences(languages, 100, digits="none")
+    assert not [char for text in texts for s in text for char in s if unicodedata.category(char) == "Nd"]
+
+
+def test_latin_and_native_digits_say_the_same_numbers():
+    languages = ("eng_Latn", "arb_Arab", "hin_Deva", "mya_Mymr")
+    latin, _ = parallel_sentences(languages, 100, digits="latin")
+    native, _ = parallel_sentences(languages, 100, digits="native")
+    digits = {char for text in latin for s in text for char in s if unicodedata.category(char) == "Nd"}
+    assert digits == set("0123456789")
+    for ascii_text, native_text in zip(latin, native, strict=True):
+        back = ["".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in s) for s in native_text]
+        assert back == ascii_text
+    assert native[0] == latin[0]
+    assert not set("0123456789") & set("".join(native[2]))
+
+
+def test_no_raw_identifier_and_no_missing_word_in_any_language():
+    texts, _ = parallel_sentences(tuple(LANGUAGES), 150, digits="latin")
+    for text in texts:
+        joined = " ".join(text)
+        assert "temperature-celsius" not in joined
+        assert "None" not in joined
+        codes = [small_world._currency(country) for country in World().countries]
+        assert not [code for code in codes if f"{code} " in joined or f" {code}" in joined]
+
+
+def test_what_a_language_says_does_not_depend_on_the_languages_read_before_it():
+    # Babel changes aliased data when it reads some locales; a fresh process that reads none shows it.
+    call = "parallel_sentences(('pol_Latn', 'swe_Latn'), 60, digits='latin')"
+    code = f"from lingua_utils.world import parallel_sentences; print(ascii({call}))"
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    parallel_sentences(tuple(LANGUAGES), 5)
+    assert ascii(parallel_sentences(("pol_Latn", "swe_Latn"), 60, digits="latin")) == alone.strip()
+
+
+def test_sentences_are_joined_and_ended_as_the_language_does():
+    sentence = (small_world.Clause("language", "FR"), small_world.Clause("weekday", "JP", 0))
+    rendered = {code: small_world.render(sentence, code) for code in ("eng_Latn", "zho_Hans", "hin_Deva")}
+    assert rendered == {
+        "eng_Latn": "French (France) and Monday (Japan).",
+        "zho_Hans": "法语 (法国)和星期一 (日本)。",
+        "hin_Deva": "फ़्रेंच (फ़्रांस) और सोमवार (जापान)।",
+    }
+
+
+def test_meanings_are_distinct_and_half_of_them_unbridged():
+    texts, kinds = parallel_sentences(None, 200)
+    assert len(set(texts[0])) == 200
+    assert kinds.count("bridged") == kinds.count("unbridged") == 100
+
+
+def test_kinds_tell_which_countries_a_sentence_is_about():
+    texts, kinds = parallel_sentences(("eng_Latn", "fra_Latn"), 100)
+    unbridged = set(World().unbridged)
+    for text, kind in zip(texts[0], kinds, strict=True):
+        assert (countries_named(text) <= unbridged) == (kind == "unbridged")
+
+
+def test_few_sentences_share_a_pair_of_countries():
+    texts, kinds = parallel_sentences(("eng_Latn", "fra_Latn"), 100)
+    pairs = [
+        frozenset(countries_named(s)) for s, kind in zip(texts[0], kinds, strict=True) if kind == "bridged"
+    ]
+    assert len(set(pairs)) >= 45
+
+
+def test_country_names_are_names_alone():
+    texts, kinds = country_names(("eng_Latn", "fra_Latn"))
+    assert texts[0][:2] == ["France", "United Kingdom"] and texts[1][1] == "Royaume-Uni"
+    assert kinds.count("unbridged") == 6 and len(kinds) == 30
+
+
+def test_a_sentence_says_each_thing_once():
+    rng = random.Random(0)
+    world = World()
+    for order in world.orders["train", False]:
+        sentence = small_world.compose(rng, frozenset({"FR", "JP"}), order)
+        assert tuple(clause.kind for clause in sentence) == order
+        assert len({(clause.kind, clause.country) for clause in sentence}) == len(sentence)
+        assert small_world.countries_of(sentence) == {"FR", "JP"}
+
+
+@pytest.mark.parametrize(
+    "dials, message",
+    [
+        ({"n_unbridged": 2}, "n_unbridged is 2"),
+        ({"n_countries": 99}, "is 93"),
+        ({"bilingual_share": 1.5}, "bilingual_share is 1.5"),
+        ({"n_clauses": (1, 2)}, "n_clauses"),
+    ],
+)
+def test_impossible_dials_are_refused_by_name_and_number(dials, message):
+    with pytest.raises(ValueError, match=message):
+        World(**dials)
+
+
+def test_unknown_choices_and_too_many_sentences_are_refused():
+    with pytest.raises(ValueError, match="no split 'valid'"):
+        parallel_sentences(None, 10, split="valid")
+    with pytest.raises(ValueError, match="digits is 'roman'"):
+        parallel_sentences(None, 10, digits="roman")
+    with pytest.raises(ValueError, match="ask for fewer"):
+        parallel_sentences(("eng_Latn", "fra_Latn"), 10_000_000, world=World(4, 0, n_clauses=(2,)))
+
+
+def test_a_smaller_world_has_fewer_countries():
+    world = World(n_countries=10, n_unbridged=3)
+    assert len(world.countries) == 10 and len(world.unbridged) == 3
+    _, kinds = parallel_sentences(None, 20, world=world)
+    assert set(kinds) == {"bridged", "unbridged"}
