@@ -1,8 +1,7 @@
 """Read from the Hugging Face Hub: the one place that does, and that says in one line what went wrong.
 
-What is read lies in the Hub's own cache afterwards, and is read from there where there is no network. Files are
-taken for whole only when their size and their hash are what the Hub says. Code from a repository is never
-fetched.
+What is read lies in the Hub's own cache afterwards, and is read from there where there is no network. A file
+is taken for whole only when its size and its hash are what the Hub says. Code is never fetched.
 """
 
 import errno
@@ -19,16 +18,9 @@ from pathlib import Path
 import huggingface_hub as hf
 from huggingface_hub import constants, errors
 
-from lingua_utils import pickled
 from lingua_utils.revisions import nearest
 
 logger = logging.getLogger(__name__)
-
-_SAFETENSORS, _SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
-_VOCABULARY = re.compile(r"[^/]+\.model|tokenizer\.json|tekken\.json|vocab\.(json|txt)")
-_TOKENIZER = re.compile(
-    _VOCABULARY.pattern + r"|merges\.txt|(tokenizer_config|special_tokens_map|added_tokens|config)\.json"
-)
 
 
 @dataclass(frozen=True)
@@ -72,131 +64,6 @@ class Repository:
         return f"{self.repo_id} at {self.revision}"
 
 
-# -- models
-
-
-def fetch_model(model_id: str, revision: str = "main") -> Path:
-    """Folder with a model's configuration and its weights in safetensors, downloaded where it is not there yet.
-
-    Pickled weights are converted once, by torch's weights-only loader; a log line says so.
-
-    Raises
-    ------
-    FileNotFoundError, PermissionError, ConnectionError, OSError, ValueError
-        As :func:`look_up` and :func:`fetch`; and ValueError for pickled weights with more than tensors in them.
-    """
-    repository = look_up(model_id, revision)
-    names = [*weight_files(repository), "config.json"]
-    names += [name for name in ("generation_config.json", _index(repository)) if name in repository.files]
-    if _is_pickled(repository):
-        cache = hf.cached_assets_path("lingua_utils", model_id.replace("/", "--"), "safetensors")
-        target = cache / repository.commit
-        if target.is_dir():
-            return target
-        _check_disk(sum(_size(repository, name) for name in weight_files(repository)), cache, repository)
-        with _explained(repository.repo_id, repository.revision, repository.kind):
-            return pickled.convert(fetch(repository, names), target, str(repository))
-    return fetch(repository, names)
-
-
-def fetch_config(repository: Repository) -> dict:
-    """A model's configuration.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none; the message names the revisions that there are.
-    """
-    if "config.json" not in repository.files:
-        others = [name for name in revisions(repository.repo_id) if name != repository.revision]
-        raise FileNotFoundError(
-            f"{repository} holds no model (no config.json); of other revisions, "
-            f"{nearest(repository.revision, others)}"
-        )
-    return json.loads((fetch(repository, ["config.json"]) / "config.json").read_text(encoding="utf-8"))
-
-
-def fetch_tokenizer(model_id: str, revision: str = "main") -> Path:
-    """Folder with a model's tokenizer; that of ``main`` where the revision has none.
-
-    Raises
-    ------
-    FileNotFoundError
-        If neither has one.
-    """
-    repository = look_up(model_id, revision)
-    if not _has_tokenizer(repository) and revision != "main" and "main" in revisions(model_id):
-        repository = look_up(model_id, "main")
-        if _has_tokenizer(repository):
-            logger.warning("%s at %s has no tokenizer: taking that of its main", model_id, revision)
-    if not _has_tokenizer(repository):
-        raise FileNotFoundError(
-            f"{model_id} at {revision} has no tokenizer, nor has its main; name the repository whose tokenizer it "
-            "was trained with in TOKENIZERS in lingua_utils/models.py"
-        )
-    return fetch(repository, [name for name in repository.files if _TOKENIZER.fullmatch(name)])
-
-
-def weight_files(repository: Repository) -> tuple[str, ...]:
-    """Paths of the files that hold a model's weights: safetensors, or else pickled ones.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none of a known name, or a shard is missing.
-    """
-    fetch_config(repository)
-    present = repository.files
-    for single in (_SAFETENSORS, pickled.WEIGHTS):
-        if single in present:
-            return (single,)
-        if (index := _INDEX_OF[single]) in present:
-            named = json.loads((fetch(repository, [index]) / index).read_text(encoding="utf-8"))["weight_map"]
-            shards = tuple(sorted(set(named.values())))
-            missing = [shard for shard in shards if shard not in present]
-            if missing:
-                raise FileNotFoundError(f"{repository}: {index} names {missing[0]}, which is not there")
-            return shards
-    raise FileNotFoundError(
-        f"{repository} has no weights that can be read (neither {_SAFETENSORS} nor {pickled.WEIGHTS}, whole or in "
-        f"shards); it has {', '.join(sorted(present))}"
-    )
-
-
-_INDEX_OF = {_SAFETENSORS: _SAFETENSORS_INDEX, pickled.WEIGHTS: pickled.INDEX}
-
-
-def _is_pickled(repository: Repository) -> bool:
-    return not {_SAFETENSORS, _SAFETENSORS_INDEX} & repository.files.keys()
-
-
-def _index(repository: Repository) -> str:
-    return pickled.INDEX if _is_pickled(repository) else _SAFETENSORS_INDEX
-
-
-def _has_tokenizer(repository: Repository) -> bool:
-    return any(_VOCABULARY.fullmatch(name) for name in repository.files)
-
-
-def weight_bytes(repository: Repository) -> int:
-    """Size of a model's weights as they are saved."""
-    return sum(_size(repository, name) for name in weight_files(repository))
-
-
-def weights_fingerprint(repository: Repository) -> str:
-    """Identity of a model's weights, without downloading them: SHA-256 of the SHA-256 of each weight file.
-
-    Equal for equal weight files, whatever the commit or the repository.
-    """
-    digest = hashlib.sha256()
-    for name in weight_files(repository):
-        digest.update(bytes.fromhex(repository.files[name].digest or repository.commit))
-    return digest.hexdigest()
-
-
-# -- any repository
-
-
 def look_up(repo_id: str, revision: str = "main", kind: str = "model") -> Repository:
     """What a repository holds at a revision; without a network, what the cache holds of it.
 
@@ -212,7 +79,7 @@ def look_up(repo_id: str, revision: str = "main", kind: str = "model") -> Reposi
         For what is no name of a repository.
     """
     try:
-        with _explained(repo_id, revision, kind):
+        with explained(repo_id, revision, kind):
             info = hf.HfApi().repo_info(repo_id, revision=revision, repo_type=kind, files_metadata=True)
     except ConnectionError as error:
         cached = _cached(repo_id, revision, kind)
@@ -256,25 +123,26 @@ def revisions(repo_id: str, kind: str = "model") -> list[str]:
     return [ref.name for ref in [*refs.branches, *refs.tags]] + [ref.ref for ref in refs.converts]
 
 
-def fetch(repository: Repository, names: Sequence[str]) -> Path:
+def fetch(repository: Repository, names: Sequence[str], extra: int = 0) -> Path:
     """Download files where the cache lacks them; returns the folder that they are in, under their own paths.
 
-    A download that breaks off is taken up again where it stopped.
+    A download that breaks off is taken up again where it stopped. ``extra`` is the room, in bytes, that will
+    be needed beside the files.
 
     Raises
     ------
     OSError
-        With ``errno.ENOSPC`` if the disk has no room, before anything is downloaded; or for a file that did not
-        arrive whole: nothing of it is left.
+        With ``errno.ENOSPC`` if the disk has no room, before anything is downloaded. For a file that did not
+        arrive whole; nothing of it is left.
     FileNotFoundError, PermissionError, ConnectionError
         As :func:`look_up`.
     """
     cached = {name: _in_cache(repository, name) for name in names}
     missing = [name for name, path in cached.items() if path is None]
     cache = Path(constants.HF_HUB_CACHE)
-    _check_disk(sum(_size(repository, name) for name in missing), cache, repository)
+    _check_disk(size(repository, missing) + extra, cache, repository)
     for name in missing:
-        with _explained(repository.repo_id, repository.revision, repository.kind):
+        with explained(repository.repo_id, repository.revision, repository.kind):
             path = Path(
                 hf.hf_hub_download(
                     repository.repo_id, name, repo_type=repository.kind, revision=repository.revision
@@ -326,8 +194,9 @@ def _discard(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _size(repository: Repository, name: str) -> int:
-    return repository.files[name].size or 0
+def size(repository: Repository, names: Sequence[str]) -> int:
+    """Size of files in bytes, as the Hub announces it."""
+    return sum(repository.files[name].size or 0 for name in names)
 
 
 def _check_disk(needed: int, folder: Path, what: Repository) -> None:
@@ -348,8 +217,14 @@ def _gigabytes(size: int) -> str:
 # -- what went wrong
 
 
+_OFFLINE = {
+    "model": "without a network, use a lab model such as lab/bloom-m, or a folder",
+    "dataset": "without a network, use the phrasebook, the world, or a folder of files",
+}
+
+
 @contextmanager
-def _explained(repo_id: str, revision: str, kind: str) -> Iterator[None]:
+def explained(repo_id: str, revision: str, kind: str) -> Iterator[None]:
     """Turn what the block raises into one line that names the way out."""
     try:
         yield
@@ -382,11 +257,8 @@ def _explanation(error: BaseException, repo_id: str, revision: str, kind: str) -
     if isinstance(error, errors.HFValidationError):
         return ValueError(f"{repo_id!r} is no name of a Hub repository, which is owner/name")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        place = constants.HF_HOME
-        return OSError(
-            errno.ENOSPC,
-            f"the disk of {place} filled up while reading {repo_id}; make room or set HF_HOME to another disk",
-        )
+        full = f"the disk of {constants.HF_HOME} filled up while reading {repo_id}"
+        return OSError(errno.ENOSPC, f"{full}; make room or set HF_HOME to a folder on a larger disk")
     if status == 401:
         return PermissionError(f"the Hub does not accept the token in use; {login} anew")
     if status == 403:
@@ -394,13 +266,16 @@ def _explanation(error: BaseException, repo_id: str, revision: str, kind: str) -
     if status is not None:
         return ConnectionError(f"the Hub answers {status} for {repo_id} at {revision}; try again later")
     if "Consistency check" in reason or type(error).__name__ in ("RemoteProtocolError", "ReadError"):
-        return OSError(
-            f"the download of {repo_id} at {revision} broke off and nothing is kept of it; run again"
+        return ConnectionError(
+            f"reading {repo_id} at {revision} broke off; nothing half-read is kept; run again"
+        )
+    if isinstance(error, errors.FileMetadataError | json.JSONDecodeError):
+        return ConnectionError(
+            f"what answers at {constants.ENDPOINT} is no Hub; check HF_ENDPOINT and the proxy"
         )
     if isinstance(error, errors.HTTPError | ConnectionError | errors.LocalEntryNotFoundError):
         return ConnectionError(
-            f"cannot reach the Hub at {constants.ENDPOINT} for {repo_id} ({reason}); without a network, use a lab "
-            "model such as lab/bloom-m, or a folder"
+            f"cannot reach the Hub at {constants.ENDPOINT} for {repo_id} ({reason}); {_OFFLINE[kind]}"
         )
     return error
 

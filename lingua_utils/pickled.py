@@ -1,5 +1,6 @@
 """Pickled weights, read without running anything of them, and written anew as safetensors."""
 
+import errno
 import json
 import logging
 import pickle
@@ -7,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from lingua_utils import files
@@ -40,7 +42,7 @@ def convert(source: Path, target: Path, what: str) -> Path:
     weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"] if index.is_file() else {}
     with files.writing(target, folder=True) as folder:
         for shard in sorted(set(weight_map.values())) or [WEIGHTS]:
-            save_file(_separate(load(source / shard, what)), folder / _renamed(shard), {"format": "pt"})
+            _save(_separate(load(source / shard, what)), folder / _renamed(shard))
         if weight_map:
             renamed = {"metadata": {}, "weight_map": {name: _renamed(at) for name, at in weight_map.items()}}
             (folder / "model.safetensors.index.json").write_text(json.dumps(renamed), encoding="utf-8")
@@ -57,8 +59,8 @@ def load(path: Path, what: str) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         raise ValueError(
-            f"{what}: torch's weights-only loader refuses {path.name}, which holds more than tensors; nothing of "
-            "it was run; use a revision or a copy with safetensors"
+            f"{what}: torch's weights-only loader refuses {path.name}, which holds more than tensors; "
+            "nothing of it was run; use a revision or a copy with safetensors"
         ) from None
     except (EOFError, RuntimeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -66,6 +68,16 @@ def load(path: Path, what: str) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise ValueError(f"{what}: {path.name} is no table of named tensors; use a copy with safetensors")
     return state
+
+
+def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path, {"format": "pt"})
+    except SafetensorError as error:
+        # safetensors writes by itself and tells of a full disk in words only.
+        if f"os error {errno.ENOSPC}" in str(error):
+            raise OSError(errno.ENOSPC, str(error), str(path)) from None
+        raise
 
 
 def _renamed(shard: str) -> str:

@@ -1,19 +1,23 @@
 """A Hugging Face Hub on this machine: repositories in memory, the real protocol, failures on demand.
 
-It answers what ``huggingface_hub``, ``transformers`` and ``datasets`` ask a Hub when they read: information on
-models and datasets, lists of repositories, files and revisions, and downloads by HEAD and GET, with ranges.
-Large-file storage is a redirect to another address, as on the Hub.
+It answers what ``huggingface_hub``, ``transformers`` and ``datasets`` ask a Hub when they read: information
+on models and datasets, lists of repositories, files and revisions, and downloads by HEAD and GET, with
+ranges. Large-file storage is a redirect to another address, as on the Hub.
 """
 
 import hashlib
 import json
 import re
+import socket
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from huggingface_hub import constants
 
 # What Hub repositories keep in large-file storage; everything else lies in git itself.
 LARGE = (".safetensors", ".bin", ".model", ".parquet", ".h5", ".msgpack")
@@ -58,6 +62,8 @@ class LocalHub:
         Path of a file → how many of the next downloads of it stop half-way.
     shrunk : set of str
         Paths of files that arrive shorter than announced, without any sign of it.
+    damaged : set of str
+        Paths of files that arrive whole, with other content than announced.
     broken : set of str
         Paths of files that the server fails on with status 503.
     requests : list of (method, address, range)
@@ -69,8 +75,10 @@ class LocalHub:
         self.members: set[str] = set()
         self.cut: Counter = Counter()
         self.shrunk: set[str] = set()
+        self.damaged: set[str] = set()
         self.broken: set[str] = set()
         self.requests: list[tuple[str, str, str | None]] = []
+        self.connections: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
 
@@ -78,13 +86,41 @@ class LocalHub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def storage(self) -> str:
+        """Where large files are: another host, as that of the real Hub is, to which no token is sent."""
+        return f"http://localhost:{self._server.server_port}/storage"
+
     def __enter__(self) -> "LocalHub":
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Hang up: from now on there is no Hub."""
         self._server.shutdown()
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
+
+    def use(self, monkeypatch, home: Path) -> None:
+        """Make this the Hub of a test, with an empty home and nobody logged in."""
+        monkeypatch.setattr(constants, "ENDPOINT", self.url)
+        template = self.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        for name, path in {
+            "HF_HOME": home,
+            "HF_HUB_CACHE": home / "hub",
+            "HF_ASSETS_CACHE": home / "assets",
+        }.items():
+            monkeypatch.setattr(constants, name, str(path))
+        # What of a broken-off download is kept, to be taken up from there, is in whole chunks.
+        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+        monkeypatch.delenv("HF_TOKEN", raising=False)
 
     def add(
         self,
@@ -120,6 +156,14 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self):
+            super().setup()
+            hub.connections.add(self.connection)
+
+        def finish(self):
+            super().finish()
+            hub.connections.discard(self.connection)
+
         def log_message(self, *_):
             pass
 
@@ -134,7 +178,9 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
             address = urlsplit(self.path)
             parts = [unquote(part) for part in address.path.strip("/").split("/")]
             query = {key: values[0] for key, values in parse_qs(address.query).items()}
-            if parts[0] == "api":
+            if parts[0] == "api" and parts[1] not in ("models", "datasets"):
+                self.refuse(404, None, "Not found")
+            elif parts[0] == "api":
                 self.api(parts[1].rstrip("s"), parts[2:], query)
             elif parts[0] == "storage":
                 kind, name, commit = parts[1], "/".join(parts[2:4]), parts[4]
@@ -190,7 +236,7 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
             headers |= {
                 "X-Linked-Etag": f'"{file.etag}"',
                 "X-Linked-Size": str(len(file.content)),
-                "Location": f"{hub.url}/storage/{kind}/{name}/{commit}/{path}",
+                "Location": f"{hub.storage}/{kind}/{name}/{commit}/{path}",
             }
             return self.send(302, b"", headers)
 
@@ -198,6 +244,8 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
             content = file.content
             if path in hub.shrunk:
                 content = content[: len(content) // 2]
+            if path in hub.damaged:
+                content = content[:-1] + bytes([content[-1] ^ 1])
             headers = {**headers, "ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
             asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             if not asked:
