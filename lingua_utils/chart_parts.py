@@ -10,6 +10,7 @@ import pandas as pd
 from lingua_utils import theme
 
 MAX_ROWS = 5_000
+FINAL = 2**62
 
 
 def need(table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -78,13 +79,15 @@ def kind_choice(kinds: pd.Series) -> tuple[list[alt.Parameter], str]:
     return choice("kind", sorted(kinds.unique(), key=lambda kind: (kind != "all", kind)), label="sentences")
 
 
-def step_slider(table: pd.DataFrame) -> tuple[list[alt.Parameter], str]:
-    """A slider over the checkpoints of a table and the filter that goes with it; none for one checkpoint."""
+def step_slider(table: pd.DataFrame, text: str) -> tuple[list[alt.Parameter], str, alt.Title]:
+    """A slider over a table's checkpoints, the filter that goes with it, and a title that names the step."""
     steps = sorted(int(step) for step in table.step.dropna().unique()) if "step" in table else []
     if len(steps) < 2:
-        return [], "true"
-    bind = alt.binding_range(min=0, max=len(steps) - 1, step=1, name="checkpoint ")
-    return [alt.param(name="step_at", value=len(steps) - 1, bind=bind)], f"datum.step == {steps}[step_at]"
+        return [], "true", alt.Title(text)
+    named_steps = [f" · step {step:,}" for step in steps]
+    title = alt.Title(text=alt.expr(f"{text!r} + {named_steps}[step_at]"))
+    slider = _slider("step_at", "step ", len(steps), len(steps) - 1)
+    return [slider], f"datum.step == {steps}[step_at]", title
 
 
 def rule(value: float, label: str) -> alt.LayerChart:
@@ -104,7 +107,7 @@ def named(column: str, languages: Sequence[str]) -> str:
 
 def intervals(base: alt.Chart, x: alt.X, colour: alt.Color, keys: Sequence[str]) -> alt.LayerChart:
     """A line of ``value`` with its interval, above the grey band and dashed mean of its null."""
-    y = alt.Y("value:Q", title="difference of mean cosines")
+    title = "difference of mean cosines"
     tooltip = [
         *(alt.Tooltip(f"{key}:N") if key != "step" else alt.Tooltip("step:Q", format=",") for key in keys),
         alt.Tooltip("score:N"),
@@ -112,13 +115,13 @@ def intervals(base: alt.Chart, x: alt.X, colour: alt.Color, keys: Sequence[str])
     ]
     return alt.layer(
         base.mark_area(color=theme.BASELINE, opacity=0.25).encode(
-            x, alt.Y("null_low:Q", title=y.title), alt.Y2("null_high:Q"), detail=colour.shorthand
+            x, alt.Y("null_low:Q", title=title), alt.Y2("null_high:Q"), detail=colour.shorthand
         ),
         base.mark_line(color=theme.BASELINE, strokeDash=[4, 4], strokeWidth=1.2).encode(
             x, alt.Y("null:Q"), detail=colour.shorthand
         ),
         base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
-        base.mark_line(point=True).encode(x, y, colour, tooltip=tooltip),
+        base.mark_line(point=True).encode(x, alt.Y("value:Q"), colour, tooltip=tooltip),
     )
 
 
@@ -162,15 +165,17 @@ class Frames:
             for number, mark in enumerate(marks.to_frame().to_dict("split")["data"])
         ]
         return cls(
-            records, [str(layer) for layer in layers.layer], [None if s < 0 else int(s) for s in steps]
+            records,
+            [str(layer) for layer in layers.layer],
+            [None if step == FINAL else int(step) for step in steps],
         )
 
     @staticmethod
     def step_of(table: pd.DataFrame) -> pd.Series:
-        """The step of every row as an integer, -1 where it has none."""
+        """The step of every row as an integer; a row without one is a final model and comes last."""
         if "step" not in table:
-            return pd.Series(-1, index=table.index)
-        return table.step.astype("Int64").fillna(-1).astype(int)
+            return pd.Series(FINAL, index=table.index)
+        return table.step.astype("Int64").fillna(FINAL).astype("int64")
 
     def chart(self) -> alt.Chart:
         """A chart over the records."""
@@ -180,11 +185,12 @@ class Frames:
         """Vega expression for a value at the chosen layer and checkpoint."""
         return f"datum.{value}[layer_at][step_at]"
 
-    def label(self) -> str:
-        """Vega expression that names the chosen layer and step."""
+    def title(self, text: str) -> alt.Title:
+        """A title that names the chosen layer and step, which the sliders only count."""
         names = ["all layers" if layer == "all" else f"layer {layer}" for layer in self.layers]
-        steps = ["" if step is None else f"step {step:,} · " for step in self.steps]
-        return f"{steps}[step_at] + {names}[layer_at]"
+        final = " · final" if len(self.steps) > 1 else ""
+        steps = [final if step is None else f" · step {step:,}" for step in self.steps]
+        return alt.Title(text=alt.expr(f"{text + ' · '!r} + {names}[layer_at] + {steps}[step_at]"))
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""

@@ -1,9 +1,9 @@
 """One function per figure: a tidy table in, an Altair chart out.
 
-Nothing is drawn or saved here, no chart holds more than 5,000 rows, and every chart has a description for screen
-readers. What a chart can be asked (which layer, which checkpoint, which sentences) is a parameter of the chart
-itself, so it works on a page without a kernel. The tables are those that the stages write; collated over runs
-they also have ``corpus``, ``model_id``, ``revision`` and ``step``.
+Nothing is drawn or saved here, no chart holds more than 5,000 rows, and every chart has a description for
+screen readers. What a chart can be asked (which layer, which checkpoint, which sentences) is a parameter of
+the chart itself, so it works on a page without a kernel. The tables are those that the stages write; collated
+over runs they also have ``corpus``, ``model_id``, ``revision`` and ``step``.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ _SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
 _SCORE_SCALE = alt.Scale(domain=list(_SCORES.values()), range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE])
 _MODEL_RANGE = ["#2f7fc1", "#c2571a", "#2e8b57", "#8e5bb5", "#8a7a20", "#c0398b"]
 _KIND_RANGE = ["#2f7fc1", "#c2571a", "#2e8b57", "#8e5bb5"]
+# Bands come first in a layer, and their opacity would be the legend's.
+_LEGEND = alt.Legend(symbolType="circle", symbolOpacity=1)
 _COLUMN_WIDTH, _HEIGHT = 300, 300
 
 
-# ---- development through training ---------------------------------------------------------------------------
+# ---- development through training -------------------------------------------------------------------------
 
 
 def scores_by_step(similarity: pd.DataFrame, centred: bool = False) -> alt.FacetChart | alt.LayerChart:
@@ -54,8 +56,8 @@ def scores_by_step(similarity: pd.DataFrame, centred: bool = False) -> alt.Facet
     Parameters
     ----------
     similarity : DataFrame
-        Collated ``similarity`` tables of one or several models; one model is one panel with both scores, several
-        are one panel a score with a line a model.
+        Collated ``similarity`` tables of one or several models; one model is one panel with both scores,
+        several are one panel a score with a line a model.
     centred : bool
         Show the scores of activations with their mean over all sentences removed.
 
@@ -69,20 +71,20 @@ def scores_by_step(similarity: pd.DataFrame, centred: bool = False) -> alt.Facet
     models = list(dict.fromkeys(rows.model))
     x = step_axis(rows.step)
     line = (
-        alt.Color("score:N", title=None, scale=_SCORE_SCALE)
+        alt.Color("score:N", title=None, scale=_SCORE_SCALE, legend=_LEGEND)
         if len(models) == 1
         else alt.Color(
-            "model:N", title="model", scale=alt.Scale(domain=models, range=_MODEL_RANGE), sort=None
+            "model:N", scale=alt.Scale(domain=models, range=_MODEL_RANGE), sort=None, legend=_LEGEND
         )
     )
     kinds, kind = kind_choice(rows.kind)
     layers = intervals(alt.Chart(rows).transform_filter(kind), x, line, ["model", "step", "kind"])
     description = (
-        f"LRDS and SADS of {', '.join(models)} at {rows.step.nunique()} training steps, with 95 % intervals and "
-        "the band of both scores when sentences are shuffled."
+        f"LRDS and SADS of {', '.join(models)} at {rows.step.nunique()} training steps, with 95 % intervals "
+        "and the band of both scores when sentences are shuffled."
     )
     title = alt.Title(
-        "Similarity by language and by meaning through training",
+        "The two scores through training",
         subtitle="bands: 95 % intervals · grey: shuffled sentences",
     )
     if len(models) == 1:
@@ -126,7 +128,7 @@ def layer_step_map(similarity: pd.DataFrame, centred: bool = False) -> alt.HConc
                     f"{score}:Q",
                     title=score.upper(),
                     scale=alt.Scale(scheme=scheme, domain=[low, rows[score].max()]),
-                    legend=alt.Legend(orient="bottom", gradientLength=200),
+                    legend=alt.Legend(gradientLength=200),
                 ),
                 [
                     alt.Tooltip("step:Q", format=","),
@@ -173,7 +175,11 @@ def loss_by_language(
             step_axis(rows.step),
             alt.Y(f"{measure}:Q", title=units[measure], scale=alt.Scale(zero=True)),
             alt.Color(
-                "name:N", title="language", scale=theme.language_scale(rows.language.unique()), sort=None
+                "name:N",
+                title="language",
+                scale=theme.language_scale(rows.language.unique()),
+                sort=None,
+                legend=theme.language_legend(),
             ),
             tooltip=[
                 alt.Tooltip("name:N", title="language"),
@@ -218,7 +224,7 @@ def retrieval_by_step(retrieval: pd.DataFrame, layer: str | None = None) -> alt.
     layers, at_layer = choice("layer", order, first=layer)
     models = list(dict.fromkeys(table.model))
     x = step_axis(rows.step)
-    colour = alt.Color("kind:N", title="sentences", scale=alt.Scale(range=_KIND_RANGE))
+    colour = alt.Color("kind:N", title="sentences", scale=alt.Scale(range=_KIND_RANGE), legend=_LEGEND)
     base = alt.Chart(rows).transform_filter(at_layer)
     tooltip = [
         alt.Tooltip("kind:N", title="sentences"),
@@ -242,13 +248,13 @@ def retrieval_by_step(retrieval: pd.DataFrame, layer: str | None = None) -> alt.
         subtitle="bands: middle half of the language pairs · dashed: chance",
     )
     description = (
-        f"Accuracy of cross-lingual retrieval for {', '.join(models)} at {rows.step.nunique()} training steps, "
-        "by kind of sentence, with chance."
+        f"Accuracy of cross-lingual retrieval for {', '.join(models)} at {rows.step.nunique()} training "
+        "steps, by kind of sentence, with chance."
     )
     return finish(chart.add_params(*layers).properties(title=title), description)
 
 
-# ---- one checkpoint -----------------------------------------------------------------------------------------
+# ---- one checkpoint ---------------------------------------------------------------------------------------
 
 
 def scores_by_layer(similarity: pd.DataFrame, centred: bool = False) -> alt.LayerChart:
@@ -267,18 +273,94 @@ def scores_by_layer(similarity: pd.DataFrame, centred: bool = False) -> alt.Laye
     rows = _long_scores(table, ["layer", "kind"])
     kinds, kind = kind_choice(rows.kind)
     x = alt.X("layer:N", title="layer", sort=list(table.layer.unique()), axis=alt.Axis(labelAngle=0))
-    colour = alt.Color("score:N", title=None, scale=_SCORE_SCALE)
+    colour = alt.Color("score:N", title=None, scale=_SCORE_SCALE, legend=_LEGEND)
     layers = intervals(alt.Chart(rows).transform_filter(kind), x, colour, ["layer", "kind"])
     description = (
         f"LRDS and SADS in {table.layer.nunique()} layers, with 95 % intervals and the shuffled band."
     )
     title = alt.Title(
-        "Similarity by language and by meaning, layer by layer",
+        "The two scores, layer by layer",
         subtitle="bands: 95 % intervals · grey: shuffled sentences",
     )
     return finish(
         layers.add_params(*kinds).properties(width="container", height=_HEIGHT, title=title), description
     )
+
+
+def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
+    """How many tokens a sentence takes in each language, against the mean over languages.
+
+    Parameters
+    ----------
+    tokens : DataFrame
+        ``language`` and ``tokens``, one row a sentence. The bar is the mean, the line the middle half.
+    """
+    need(tokens, ["language", "tokens"])
+    counts = tokens.groupby("language", sort=False).tokens
+    rows = counts.agg(mean="mean", low=lambda n: n.quantile(0.25), high=lambda n: n.quantile(0.75))
+    rows = rows.reset_index().round(2)
+    rows["name"] = rows.language.map(theme.language_name)
+    names = list(rows.name)
+    base = alt.Chart(rows).encode(alt.Y("name:N", title=None, sort=names))
+    colour = alt.Color("name:N", scale=theme.language_scale(rows.language), legend=None)
+    tooltip = [
+        alt.Tooltip("name:N", title="language"),
+        *(
+            alt.Tooltip(f"{field}:Q", title=title, format=".1f")
+            for field, title in (("mean", "mean"), ("low", "lower quartile"), ("high", "upper quartile"))
+        ),
+    ]
+    mean = alt.Chart(alt.Data(values=[{"mean": float(rows["mean"].mean())}]))
+    chart = alt.layer(
+        base.mark_bar(height={"band": 0.7}).encode(
+            alt.X("mean:Q", title="content tokens a sentence (mean; line: middle half)"),
+            colour,
+            tooltip=tooltip,
+        ),
+        base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        mean.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("mean:Q")),
+    ).properties(width="container", height=24 * len(names))
+    return finish(chart, f"Content tokens that a sentence takes in each of {len(names)} languages.")
+
+
+def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
+    """Share of neurons' values above zero in each layer, one line a language, against one half.
+
+    Parameters
+    ----------
+    activity : DataFrame
+        ``layer``, ``language`` and ``share_positive`` in [0, 1], averaged over the neurons of the layer.
+    """
+    need(activity, ["layer", "language", "share_positive"])
+    rows = activity[["layer", "language", "share_positive"]].round(4)
+    rows = rows.assign(name=rows.language.map(theme.language_name))
+    check_rows(rows)
+    names = alt.selection_point(fields=["name"], bind="legend")
+    lines = (
+        alt.Chart(rows)
+        .mark_line(point=True)
+        .encode(
+            alt.X("layer:N", title="layer", sort=list(rows.layer.unique()), axis=alt.Axis(labelAngle=0)),
+            alt.Y("share_positive:Q", title="share of values above zero", axis=alt.Axis(format="%")),
+            alt.Color(
+                "name:N",
+                title="language",
+                scale=theme.language_scale(rows.language.unique()),
+                sort=None,
+                legend=theme.language_legend(),
+            ),
+            opacity=alt.when(names).then(alt.value(0.95)).otherwise(alt.value(0.12)),
+            tooltip=[
+                alt.Tooltip("name:N", title="language"),
+                alt.Tooltip("layer:N"),
+                alt.Tooltip("share_positive:Q", title="above zero", format=".1%"),
+            ],
+        )
+        .add_params(names)
+    )
+    chart = alt.layer(lines, rule(0.5, "one half")).properties(width="container", height=_HEIGHT)
+    count = rows.language.nunique()
+    return finish(chart, f"Share of activations above zero, layer by layer, in {count} languages.")
 
 
 def variance_shares(variance: pd.DataFrame) -> alt.Chart:
@@ -295,7 +377,7 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
     rows = table.melt(keys, ["language", "meaning", "rest"], "part", "share").round(4)
     rows["order"] = rows.part.map({"language": 0, "meaning": 1, "rest": 2})
     check_rows(rows)
-    sliders, at_step = step_slider(rows)
+    sliders, at_step, title = step_slider(rows, "What the variance goes with")
     chart = (
         alt.Chart(rows)
         .transform_filter(at_step)
@@ -320,7 +402,7 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
             [alt.Tooltip("layer:N"), alt.Tooltip("part:N"), alt.Tooltip("share:Q", format=".1%")],
         )
         .add_params(*sliders)
-        .properties(width="container", height=260)
+        .properties(width="container", height=260, title=title)
     )
     return finish(
         chart,
@@ -334,7 +416,7 @@ def language_blocks(blocks: pd.DataFrame) -> alt.FacetChart:
     Parameters
     ----------
     blocks : DataFrame
-        The ``blocks`` table of one run, or of several checkpoints of one model. Sliders choose layer and step.
+        The ``blocks`` table of one run, or of several checkpoints of one model; sliders choose among them.
     """
     need(blocks, ["layer", "layer_index", "source", "target", "same_meaning", "different_meaning"])
     pairs = {"same_meaning": "same meaning", "different_meaning": "different meanings"}
@@ -371,10 +453,12 @@ def language_blocks(blocks: pd.DataFrame) -> alt.FacetChart:
         .properties(width=230, height=230)
         .facet(alt.Facet("pair:N", title=None, sort=list(pairs.values())), columns=2)
         .add_params(*frames.sliders())
+        .properties(title=frames.title("Mean cosine of sentences"))
     )
     return finish(
         chart,
-        f"Two heat maps of the mean cosine between {len(names)} languages: translations, and different meanings.",
+        f"Two heat maps of the mean cosine between {len(names)} languages: "
+        "translations, and different meanings.",
     )
 
 
@@ -384,7 +468,8 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.Chart:
     Parameters
     ----------
     retrieval : DataFrame
-        The ``retrieval`` table of one run, or of several checkpoints of one model. Sliders choose layer and step.
+        The ``retrieval`` table of one run, or of several checkpoints of one model; sliders choose among
+        them.
     kind : str
         Which group of sentences to show.
     """
@@ -430,7 +515,7 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.Chart:
         .properties(
             width="container",
             height=320,
-            title=alt.Title("Retrieval of translations", subtitle=f"chance is {chance:.3g}"),
+            title=frames.title(f"Retrieval of translations, chance {chance:.3g}"),
         )
     )
     return finish(
@@ -438,12 +523,12 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.Chart:
     )
 
 
-# ---- sentences ----------------------------------------------------------------------------------------------
+# ---- sentences --------------------------------------------------------------------------------------------
 
 
 def sentence_map(
     projection: pd.DataFrame, texts: ParallelCorpus | None = None, layer: str | None = None
-) -> alt.LayerChart:
+) -> alt.Chart:
     """Sentences as points in a plane: sliders for step and layer, colour by language or by meaning.
 
     Pointing at a sentence shows it and its translations and dims the others.
@@ -452,8 +537,8 @@ def sentence_map(
     ----------
     projection : DataFrame
         ``projection`` tables of one model, collated and aligned: ``layer``, ``layer_index``, ``language``,
-        ``sentence``, ``x``, ``y`` and, for several checkpoints, ``step``. A row of the chart is a sentence in a
-        language with its coordinates at every layer and step, to three decimals of the plane's extent.
+        ``sentence``, ``x``, ``y`` and, for several checkpoints, ``step``. A row of the chart is a sentence in
+        a language with its coordinates at every layer and step, to three decimals of the plane's extent.
     texts : ParallelCorpus, optional
         Where the sentences are read; ``sentence`` counts the corpus's meanings.
     layer : str, optional
@@ -496,7 +581,7 @@ def sentence_map(
     hover = alt.selection_point(name="hover", fields=["sentence"], on="pointerover", clear="pointerout")
     plain = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     scale = alt.Scale(domain=[-1.05, 1.05], nice=False)
-    points = (
+    chart = (
         frames.chart()
         .transform_calculate(
             extent=f"fit ? {fitted}[layer_at][step_at] : 1",
@@ -513,7 +598,7 @@ def sentence_map(
                 "colour:N",
                 title="language",
                 scale=alt.Scale(domain=names + [f"meaning {m}" for m in meanings], range=colours),
-                legend=alt.Legend(values=names),
+                legend=theme.language_legend(values=names),
             ),
             opacity=alt.when(hover).then(alt.value(0.85)).otherwise(alt.value(0.08)),
             size=alt.when(hover, empty=False).then(alt.value(130)).otherwise(alt.value(48)),
@@ -523,18 +608,8 @@ def sentence_map(
                 alt.Tooltip("sentence:O", title="meaning"),
             ],
         )
-        .add_params(hover)
-    )
-    label = (
-        alt.Chart(alt.Data(values=[{}]))
-        .transform_calculate(label=frames.label())
-        .mark_text(align="left", baseline="top", fontSize=13, fontWeight=600)
-        .encode(x=alt.value(8), y=alt.value(4), text="label:N")
-    )
-    chart = (
-        alt.layer(points, label)
-        .add_params(*frames.sliders(layer), colour_by, fit)
-        .properties(width="container", height=430)
+        .add_params(hover, *frames.sliders(layer), colour_by, fit)
+        .properties(width="container", height=430, title=frames.title("Where the sentences lie"))
     )
     return finish(
         chart,
@@ -608,7 +683,7 @@ def _marked(code: str) -> str:
     return f"lang='{html.escape(tag)}' dir='{'rtl' if script in RIGHT_TO_LEFT else 'ltr'}'"
 
 
-# ---- what several figures share -----------------------------------------------------------------------------
+# ---- what several figures share ---------------------------------------------------------------------------
 
 
 def _long_scores(similarity: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

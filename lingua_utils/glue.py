@@ -1,7 +1,8 @@
 """Name a value in a notebook, so that a page of the book can show it.
 
-``glue("last_sads", f"{sads:.2f}")`` in a notebook; ``{glue:}`notebooks/08_evolution.ipynb::last_sads``` in
-a page. This is the metadata that MyST-NB's own ``glue`` writes, without needing MyST-NB, which breaks on Colab.
+``glue("last_sads", sads)`` in a notebook, and in a page
+``{glue:text}`../notebooks/08_evolution.ipynb::last_sads:.2f```. This is the metadata that MyST-NB's own
+``glue`` writes, without MyST-NB, whose import breaks on Colab.
 """
 
 from typing import Any

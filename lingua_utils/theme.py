@@ -21,9 +21,8 @@ BASELINE = "#808080"
 # The two scores of the argument and the shares of variance keep their colours on every page.
 LANGUAGE_SCORE, MEANING_SCORE, REST = "#c2571a", "#2f7fc1", "#8c8c8c"
 
-# The default ten: every pair stays apart under normal, deuteranopic and protanopic sight (OKLab distance at
-# least 0.12), and every colour has a contrast of at least 3 : 1 on white and on #121212. Found by search under
-# those constraints; related languages have neighbouring hues.
+# The default ten: every pair stays apart under normal, deuteranopic and protanopic sight, and every colour
+# has a contrast of at least 3 : 1 on white and on #121212. Found by a search under those constraints.
 _DEFAULT_COLOURS = {
     "eng_Latn": "#5060b8",
     "zho_Hans": "#c80800",
@@ -51,8 +50,8 @@ def language_colours(languages: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        Code to hex colour, in the order given. The default ten have chosen colours; any other language has one
-        on a golden-angle walk around the hues, at a lightness that can be read on white and on black.
+        Code to hex colour, in the order given. The default ten have chosen colours; any other language has
+        one on a golden-angle walk around the hues, at a lightness that can be read on white and on black.
 
     Examples
     --------
@@ -97,6 +96,11 @@ def language_scale(languages: Iterable[str]) -> alt.Scale:
     return alt.Scale(domain=[language_name(code) for code in colours], range=list(colours.values()))
 
 
+def language_legend(**settings) -> alt.Legend:
+    """Legend of languages below a chart of one panel, in as many columns as its width allows."""
+    return alt.Legend(columns=alt.expr("width > 500 ? 5 : 2"), **settings)
+
+
 @alt.theme.register("lingua_franca", enable=False)
 def lingua_franca() -> alt.theme.ThemeConfig:
     """The registered theme: transparent, quiet guides, text that can be read in light and in dark mode."""
@@ -114,7 +118,7 @@ def lingua_franca() -> alt.theme.ThemeConfig:
             "view": {"stroke": None, "continuousWidth": 560, "continuousHeight": 300},
             "axis": text | {"gridColor": RULE, "domainColor": RULE, "tickColor": RULE, "titlePadding": 8},
             "axisBand": {"grid": False},
-            "legend": text | {"symbolStrokeWidth": 2, "titleLimit": 0, "labelLimit": 240},
+            "legend": text | {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 240},
             "header": text | {"labelFontSize": 12, "labelFontWeight": 600},
             "title": {
                 "color": INK,

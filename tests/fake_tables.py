@@ -113,3 +113,21 @@ def projection(steps=STEPS, layers=LAYERS, languages=DEFAULT_LANGUAGES, n_senten
             part = pd.DataFrame(plane.reshape(-1, 2) * 0.1 * (1 + number), columns=["x", "y"], index=grid)
             parts.append(part.reset_index().assign(step=step, layer=layer, layer_index=index, kind="all"))
     return pd.concat(parts, ignore_index=True)
+
+
+def tokens(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Token counts of ten sentences a language."""
+    return pd.DataFrame(
+        dict(language=language, sentence=sentence, tokens=20 + 3 * number + sentence % 4)
+        for number, language in enumerate(languages)
+        for sentence in range(10)
+    )
+
+
+def activity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Share of positive values a layer and language."""
+    return pd.DataFrame(
+        dict(layer=layer, language=language, share_positive=0.2 + 0.05 * index + 0.01 * number)
+        for layer, index in LAYERS[1:]
+        for number, language in enumerate(languages)
+    )

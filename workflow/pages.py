@@ -2,10 +2,10 @@
 
     python workflow/pages.py --runs runs/lab.csv --results results --output _build
 
-The tracked notebooks carry no outputs, so the book is built from a staged copy in ``<output>/source``: the prose
-as it is, every chapter as it was last executed, and below "Every run" the stage notebooks of every row of the
-sheet with an index of key numbers for each model. Only files whose content changed are rewritten, so that
-building again is quick.
+The tracked notebooks carry no outputs, so the book is built from a staged copy in ``<output>/source``: the
+prose as it is, every chapter as it was last executed, and below "Every run" the stage notebooks of every row
+of the sheet with an index of key numbers for each model. Only files whose content changed are rewritten, so
+that building again is quick.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import pandas as pd
 import yaml
 
 from lingua_utils import sheets
-from lingua_utils.models import training_step
+from lingua_utils.revisions import training_step
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
@@ -161,8 +161,8 @@ def _model_page(model: str, runs: list[RunPages]) -> str:
         f"# {model}: every run",
         "",
         "How do the two scores of this model stand at every revision that was measured?",
-        "LRDS and SADS are those of all layers together, with their standard errors; retrieval is the mean over "
-        "language pairs at the layer where it is highest.",
+        "LRDS and SADS are those of all layers together, with their standard errors; retrieval is the mean "
+        "over language pairs at the layer where it is highest.",
         "Definitions are on [the method page](/book/method.md).",
         "",
         "| revision | LRDS | SADS | retrieval | pages |",
@@ -179,8 +179,8 @@ def _model_page(model: str, runs: list[RunPages]) -> str:
         "",
         "## What this does not show",
         "",
-        "A row is one training run measured on one sample of sentences; the intervals on its pages hold for other "
-        "sentences, not for another training run.",
+        "A row is one training run measured on one sample of sentences; the intervals on its pages hold for "
+        "other sentences, not for another training run.",
         "",
     ]
     return "\n".join(lines)
@@ -220,7 +220,7 @@ def _check_glue(files: dict[PurePosixPath, bytes]) -> None:
             notebook = _target(page, target)
             if f'"name": "{key}"'.encode() not in files.get(notebook, b""):
                 raise ValueError(
-                    f"{page} pastes {key!r} from {notebook}, which holds no such value; write glue({key!r}, ...)"
+                    f"{page} pastes {key!r} from {notebook}, which lacks it; add glue({key!r}, ...) there"
                 )
 
 

@@ -27,7 +27,8 @@ def bundle() -> str:
         )
     )
     # In a function, since the bundle's one-letter names would otherwise be globals of the page.
-    return f"(function(){{{vl_convert.javascript_bundle(vl_version=version)}\n}})();window.VEGA_DEBUG={{}};{versions}"
+    scripts = vl_convert.javascript_bundle(vl_version=version)
+    return f"(function(){{{scripts}\n}})();window.VEGA_DEBUG={{}};{versions}"
 
 
 def write_bundle(app) -> None:
