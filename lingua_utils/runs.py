@@ -43,9 +43,32 @@ def _similarity(run: "Run") -> Tables:
     return similarity.tables(run.activations(), seed=run.seed)
 
 
+def _regions(run: "Run") -> Tables:
+    from lingua_utils import regions
+
+    return regions.tables(run.activations(), seed=run.seed)
+
+
+def _ablation(run: "Run") -> Tables:
+    from lingua_utils import ablation
+
+    return ablation.tables(run.loaded, run.regions(), run.corpus("test"), run.activations(), seed=run.seed)
+
+
+def _tasks(run: "Run") -> Tables:
+    from lingua_utils import tasks
+
+    regions = run.regions()["calibrated"]
+    by_language = {language: regions.of(language) for language in regions.languages}
+    return tasks.tables(run.loaded, by_language, run.corpus().languages, run.seed, method="calibrated")
+
+
 # The stages that write tables. A new one is a module with a function that returns tables, and a row here.
 STAGES = {
     "similarity": Stage("similarity", ("activations",), _similarity),
+    "regions": Stage("regions", ("activations",), _regions),
+    "ablation": Stage("ablation", ("regions", "activations"), _ablation),
+    "tasks": Stage("tasks", ("regions",), _tasks),
 }
 
 
@@ -171,6 +194,12 @@ class Run:
 
         self._once("activations", compute)
         return Activations.open(self.folder / "activations")
+
+    def regions(self):
+        """The :class:`~lingua_utils.regions.Regions` of every rule by its name, from the stage's tables."""
+        from lingua_utils import regions
+
+        return regions.from_tables(self.stage("regions"), self.activations())
 
     def stage(self, name: str) -> Tables:
         """Tables of a stage by name, read from the run's folder or computed and written there."""

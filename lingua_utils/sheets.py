@@ -24,6 +24,9 @@ COLUMNS: dict[str, tuple[object, Callable[[str], object]]] = {
 NOTEBOOKS = {
     "activations": "03_activations",
     "similarity": "04_similarity",
+    "regions": "05_regions",
+    "ablation": "06_ablation",
+    "tasks": "07_tasks",
 }
 
 

@@ -24,7 +24,10 @@
 import importlib.util
 
 if importlib.util.find_spec("lingua_utils") is None:
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/lingua-franca-book/lingua-franca-book")
+    from IPython import get_ipython
+
+    address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
+    get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %%
 from IPython.display import Markdown

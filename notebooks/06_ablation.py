@@ -1,0 +1,141 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What does a language lose without its neurons?
+#
+# If a region belongs to a language, silencing it should cost that language, and the others little.
+# The cost is the rise in bits per byte on sentences that the selection never saw.
+# A region of the same size drawn at random in each layer, and one whose neurons are as active, are silenced as well: only what exceeds them is the region's own.
+#
+# | | |
+# |---|---|
+# | **Reads** | the regions of the run, and the test split of its corpus |
+# | **Writes** | `silencing`, `selectivity`, `dose` (parquet) |
+# | **Costs** | minutes for the lab: every region and every control is a pass over the text |
+
+# %% tags=["remove-cell"]
+# On Colab: install the package beside Colab's own torch.
+import importlib.util
+
+if importlib.util.find_spec("lingua_utils") is None:
+    from IPython import get_ipython
+
+    address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
+    get_ipython().run_line_magic("pip", f"install -q {address}")
+
+# %%
+from IPython.display import Markdown
+
+from lingua_utils import region_charts, runs, theme
+
+theme.use()
+
+# %% tags=["parameters"]
+model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
+revision: str = "main"  # a branch, a tag or a lab checkpoint
+corpus: str = "world"  # "world", "phrasebook", or a path to a folder or table
+languages: str = "default"  # FLORES codes separated by spaces, or "default"
+n_sentences: int = 200  # meanings; 0 takes all there are
+digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
+pooling: str = "mean"  # "mean", "skip_first" or "last"
+seed: int = 0  # of the text and of every resampling
+results: str = "results"  # root of all results
+
+# %%
+run = runs.Run(
+    model_id,
+    revision,
+    corpus=corpus,
+    languages=languages,
+    n_sentences=n_sentences,
+    digits=digits,
+    pooling=pooling,
+    seed=seed,
+    results=results,
+)
+run
+
+# %% [markdown]
+# ## The matrix
+#
+# Rows are the regions that are silenced, columns the languages of the text.
+# Colour is the change in bits per byte; red is a cost.
+
+# %%
+tables = run.stage("ablation")
+
+# %% tags=["hide-input"]
+region_charts.silencing_matrix(tables["silencing"])
+
+# %% [markdown]
+# ## Is the cost selective?
+#
+# Selectivity is what the own language loses more than the others, in standard deviations of the same difference under random regions.
+
+# %% tags=["hide-input"]
+region_charts.selectivity(tables["selectivity"])
+
+
+# %% tags=["hide-input"]
+def verdict(row):
+    """One sentence about one region: does silencing it hurt its own language, and only that?"""
+    others = "more than the others" if row.own_exceeds_others else "not more than the others"
+    controls = "more than the controls" if row.own_exceeds_controls else "not more than the controls"
+    return f"- {row.region_language} ({row.own:+.3f} bits per byte): {others}, {controls}"
+
+
+table = tables["selectivity"]
+Markdown(
+    "**What we see.**\n\n"
+    + "\n\n".join(
+        f"By `{method}` a language's own text loses:\n\n"
+        + "\n".join(verdict(row) for row in rows.itertuples())
+        for method, rows in table.groupby("method", sort=False)
+    )
+)
+
+# %% [markdown]
+# ## How much of a region matters?
+#
+# The strongest part of each region is silenced first.
+
+# %% tags=["hide-input"]
+region_charts.dose_response(tables["dose"])
+
+# %% [markdown]
+# ## Checks
+#
+# Silencing is a context: after it the model is as it was, to the last bit.
+
+# %%
+import numpy as np
+import torch
+from lingua_utils.ablation import silence
+
+tokens = run.loaded.tokenizer(run.corpus("test").texts[0][0], return_tensors="pt").input_ids.to(
+    run.loaded.device
+)
+widest = max(site.width for site in run.loaded.sites)
+everything = np.stack([np.arange(widest) < site.width for site in run.loaded.sites])
+with torch.inference_mode():
+    before = run.loaded.model(tokens).logits
+    with silence(run.loaded, everything):
+        silent = run.loaded.model(tokens).logits
+    after = run.loaded.model(tokens).logits
+assert torch.equal(before, after) and not torch.equal(before, silent)
+
+# %% [markdown]
+# ## What this does not show
+#
+# Silencing to zero takes a neuron out of the distribution it was trained in; part of any cost is that shock, which is why the controls are shown.
+# A small cost does not say that a neuron does nothing: others may stand in for it.
+# Bits per byte are an average over a text; what the model can no longer say is not read from them.
+
+# %% tags=["hide-input"]
+run.provenance()
