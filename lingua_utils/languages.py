@@ -1,7 +1,8 @@
 """The languages of the book, and the only place where the code systems meet.
 
 A language is named by its FLORES-200 code, ISO 639-3 and ISO 15924: ``"eng_Latn"``. Its CLDR
-identifier is what Babel renders with, and XL-Sum and XStoryCloze have names of their own.
+identifier is what Babel renders with, and XL-Sum and XStoryCloze have names of their own. What any data
+set or file calls a language is turned into its code by `find_language`.
 """
 
 from __future__ import annotations
@@ -213,6 +214,29 @@ def check_languages(codes: str | Sequence[str] | None = None) -> tuple[str, ...]
     return checked
 
 
+def find_language(name: str, system: str | None = None) -> str | None:
+    """Code of the language that a data set or a file calls `name`; None if it is no language of the book.
+
+    Known are FLORES-200 and FLORES+ codes, ISO 639-3 of a language or of the group it is filed under, ISO
+    639-1, CLDR identifiers, and the names of XL-Sum and XStoryCloze; hyphens and underscores, capitals and
+    small letters are the same.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"cmn_Hans"``, ``"zho-CN"``, ``"zh"``, ``"chinese_simplified"``.
+    system : {"pud"}, optional
+        A data set in which some names mean another language: the Chinese of PUD is traditional.
+
+    Examples
+    --------
+    >>> [find_language(name) for name in ("en", "cmn_Hans", "zh-TW", "swa_Latn", "pidgin")]
+    ['eng_Latn', 'zho_Hans', 'zho_Hant', 'swh_Latn', None]
+    """
+    tag = _plain(name)
+    return _MEANT.get(system, {}).get(tag) or _CODES.get(tag)
+
+
 def _nearest(wanted: str, n: int = 4) -> list[str]:
     """Codes nearest to `wanted`: those it names in another way first, then by spelling."""
     spellings = {code: [spelling.lower() for spelling in _spellings(code)] for code in LANGUAGES}
@@ -232,3 +256,46 @@ def _spellings(code: str) -> list[str]:
     plain_name = language.name.partition(" (")[0]
     names = [language.name, plain_name, language.endonym, language.xlsum or language.name]
     return [code, code.partition("_")[0], language.cldr, language.cldr.partition("_")[0], *names]
+
+
+# What other data sets call the same: the group that ISO 639-3 files a language under, and newer codes.
+_OTHER_ISO = {
+    "als": ("sqi",),
+    "arb": ("ara",),
+    "azj": ("aze",),
+    "est": ("ekk",),
+    "khk": ("mon",),
+    "lvs": ("lav",),
+    "nob": ("nor", "no"),
+    "npi": ("nep",),
+    "ory": ("ori",),
+    "pbt": ("pus",),
+    "pes": ("fas",),
+    "swh": ("swa",),
+    "tgl": ("fil", "tl"),
+    "uzn": ("uzb",),
+    "zho": ("cmn",),
+    "zsm": ("msa",),
+}
+_REGIONS = {"zho_Hans": ("zh_cn", "zho_cn"), "zho_Hant": ("zh_tw", "zho_tw"), "por_Latn": ("pt_br", "pt_pt")}
+_MEANT = {"pud": {"zh": "zho_Hant"}}
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
+
+
+def _names(language: Language) -> list[str]:
+    """Every way to write a language, the clearest first."""
+    iso, script = language.code.split("_")
+    isos = (iso, *_OTHER_ISO.get(iso, ()))
+    names = [f"{other}_{script}" for other in isos] + [language.cldr, *_REGIONS.get(language.code, ())]
+    names += [name for name in (language.xlsum, language.xstory_cloze) if name]
+    return [_plain(name) for name in (*names, *isos, language.cldr.partition("_")[0])]
+
+
+# Codes in full name one language each; of two that share a shorter name, the first in order has it.
+_CODES: dict[str, str] = {}
+for _language in _TABLE:
+    for _name in _names(_language):
+        _CODES.setdefault(_name, _language.code)
