@@ -103,15 +103,15 @@ def from_sums(units: UnitSums, counts: np.ndarray, layers: slice = slice(None)) 
     check_counts(n_languages, int(counts.sum()))
     seen = counts > 0
     q = units.meanings[layers].sum(axis=0)[seen]
-    t = p = t_without = p_without = 0.0
+    t = p = without = 0.0
     for totals in units.totals[layers]:
         whole = totals.sum(axis=0)
         t += np.square(whole.sum(axis=0)).sum()
         p += np.square(whole).sum()
         left = (whole - group for group in totals[seen])
         pairs = [(np.square(rest.sum(axis=0)).sum(), np.square(rest).sum()) for rest in left]
-        t_without, p_without = np.array(pairs).T + np.array([[t_without], [p_without]])
-    return _summary((t, p, q.sum()), (t_without, p_without, q.sum() - q), counts[seen], n_languages)
+        without = without + np.array(pairs).T
+    return _summary((t, p, q.sum()), (*without, q.sum() - q), counts[seen], n_languages)
 
 
 def shuffled(vectors: Vectors, n_permutations: int, seed: int) -> Null:
@@ -137,16 +137,12 @@ def shuffled(vectors: Vectors, n_permutations: int, seed: int) -> Null:
 
 
 def _means(t: Any, p: Any, q: Any, n_languages: int, n_sentences: Any) -> np.ndarray:
-    """(same language, same meaning, neither) from the closed sums; NaN where there are no such pairs."""
+    """(same language, same meaning, neither) from the closed sums."""
     n = n_languages * n_sentences
-    different_languages, different_meanings = n_languages - 1, n_sentences - 1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means = (
-            np.divide(p - n, n * different_meanings),
-            np.divide(q - n, n * different_languages),
-            np.divide(t - p - q + n, n * different_languages * different_meanings),
-        )
-    return np.stack(np.broadcast_arrays(*means))
+    same_language = (p - n) / (n * (n_sentences - 1))
+    same_meaning = (q - n) / (n * (n_languages - 1))
+    neither = (t - p - q + n) / (n * (n_languages - 1) * (n_sentences - 1))
+    return np.stack(np.broadcast_arrays(same_language, same_meaning, neither))
 
 
 def _scores(means: np.ndarray) -> np.ndarray:
@@ -158,10 +154,8 @@ def _jackknife(estimate: np.ndarray, left_out: np.ndarray, sizes: np.ndarray) ->
     """Standard errors by leaving out groups, also of unequal size (Busing, Meijer & van der Leeden 1999).
 
     ``estimate`` has shape [score], ``left_out`` [score, group], ``sizes`` [group]. With groups of one size it
-    is the textbook delete-one jackknife. NaN with a single group.
+    is the textbook delete-one jackknife.
     """
-    if len(sizes) < 2:
-        return np.full(estimate.shape, np.nan)
     n_groups, ratio = len(sizes), sizes.sum() / sizes
     pseudo = ratio * estimate[:, None] - (ratio - 1) * left_out
     centre = n_groups * estimate - ((1 - 1 / ratio) * left_out).sum(axis=1)
@@ -172,6 +166,8 @@ def _summary(whole: tuple, without: tuple, sizes: np.ndarray, n_languages: int) 
     """PairMeans from (T, P, Q) of all meanings and of all but those of each group."""
     n_sentences = int(sizes.sum())
     means = _means(*whole, n_languages, n_sentences)
-    left_out = _scores(_means(*without, n_languages, n_sentences - sizes))
-    errors = _jackknife(_scores(means), left_out, sizes)
+    errors = np.full(2, np.nan)
+    if n_sentences - sizes.max() >= 2:
+        left_out = _scores(_means(*without, n_languages, n_sentences - sizes))
+        errors = _jackknife(_scores(means), left_out, sizes)
     return PairMeans(*(float(value) for value in (*means, *errors)))
