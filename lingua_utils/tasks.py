@@ -22,7 +22,7 @@ from lingua_utils.cloze import METRICS, cloze_items, write_cloze, write_tasks
 from lingua_utils.languages import LANGUAGES, check_languages
 from lingua_utils.models import LoadedModel
 
-__all__ = ["Harness", "accuracy", "cloze_items", "tables", "wilson", "write_cloze"]
+__all__ = ["Harness", "accuracy", "change", "cloze_items", "tables", "wilson", "write_cloze"]
 
 TASKS = {"cloze": 1 / 4, "xstorycloze": 1 / 2}
 """The tasks, and how often a guess is right."""
@@ -65,7 +65,9 @@ class Harness:
             try:
                 self._tasks = TaskManager(include_path=folder, include_defaults=False).load([task])
             except (OSError, RuntimeError, ValueError) as error:
-                raise (_unreadable(error) if task == "xstorycloze" else error) from error
+                if task == "cloze":
+                    raise
+                raise _unreadable(error) from error
             tokenizer = loaded.tokenizer
             # The harness cuts "context + choice" at the length of the context, so no mark may follow a text.
             closed = tokenizer("a")["input_ids"][-1] in tokenizer.all_special_ids
@@ -98,6 +100,11 @@ class Harness:
         -------
         bool array [language, item, 2]
             Whether the right choice is the likeliest; as it is, and per byte.
+
+        Raises
+        ------
+        ValueError
+            When the model gives a choice no finite likelihood; the message names the language and the item.
         """
         block = contextlib.nullcontext() if region is None else silence(self.loaded, region, to=to)
         with block, _contained():
@@ -107,6 +114,15 @@ class Harness:
                 self._model, self._tasks, limit=n_items or self.n_items, bootstrap_iters=0, log_samples=True
             )
         samples = [results["samples"][name] for name in self._tasks["tasks"]]
+        # An argmax over NaN is an answer too: without this, a broken model would look like a guessing one.
+        likelihoods = np.array(
+            [[[ll for ll, _ in item["filtered_resps"]] for item in items] for items in samples]
+        )
+        for language, item, _ in np.argwhere(~np.isfinite(likelihoods))[:1]:
+            raise ValueError(
+                f"{self.loaded.model_id} gives a choice of item {item} in {self.languages[language]} "
+                f"no finite likelihood (dtype {self.loaded.dtype}); try dtype='float32'"
+            )
         return np.array([[[item[metric] for metric in METRICS] for item in items] for items in samples]) == 1
 
 
@@ -202,7 +218,7 @@ def tables(
         for a control; ``region_language`` is "none" for the intact model, and for a control the language
         whose region it matches; ``draw`` counts its controls. Then ``text_language`` and the columns of
         :func:`accuracy`, and the ``change`` in accuracy from the intact model's *on the same items*, with its
-        95 % interval ``change_low``, ``change_high`` (normal, over items).
+        95 % interval ``change_low``, ``change_high``.
     """
     harness = Harness(loaded, languages, task, n_items, seed, batch_size)
     runs = [("intact", "none", 0, None)]
@@ -220,10 +236,9 @@ def tables(
         part.insert(0, "method", name)
         part.insert(1, "region_language", region_language)
         part.insert(2, "draw", draw)
-        shift = np.subtract(correct[..., 0], intact[:, : correct.shape[1], 0], dtype=float)
-        part["change"] = shift.mean(axis=1)
-        margin = 1.96 * shift.std(axis=1) / np.sqrt(shift.shape[1])
-        part["change_low"], part["change_high"] = part["change"] - margin, part["change"] + margin
+        part["change"], part["change_low"], part["change_high"] = change(
+            intact[:, : correct.shape[1], 0], correct[..., 0]
+        )
         parts.append(part)
     return {"tasks": pd.concat(parts, ignore_index=True)}
 
@@ -234,6 +249,29 @@ def wilson(share: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
     return np.maximum(centre - margin, 0), np.minimum(centre + margin, 1)
+
+
+def change(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Change in the share of right answers to the same items, with its 95 % interval.
+
+    The interval is Agresti and Min's (2005) for matched pairs: half an item more in each cell of before × after
+    keeps it from being empty when no answer changed.
+
+    Parameters
+    ----------
+    before, after : bool arrays [..., item]
+
+    Returns
+    -------
+    change, low, high : arrays [...]
+        Between -1 and 1.
+    """
+    gained, lost = (after & ~before).sum(axis=-1), (before & ~after).sum(axis=-1)
+    n = before.shape[-1] + 2
+    centre = (gained - lost) / n
+    margin = 1.96 * np.sqrt((gained + lost + 1) / n - centre**2) / np.sqrt(n)
+    low, high = np.maximum(centre - margin, -1), np.minimum(centre + margin, 1)
+    return (gained - lost) / (n - 2), low, high
 
 
 def _summary(harness: Harness, correct: np.ndarray) -> pd.DataFrame:

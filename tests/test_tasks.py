@@ -317,6 +317,21 @@ def test_change_is_measured_on_the_items_of_both(table, bloom, harness):
     assert table[table.method == "intact"].change.eq(0).all()
 
 
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300))
+def test_interval_of_a_change_holds_the_change_and_is_never_empty(pairs):
+    shift, low, high = tasks.change(*np.array(pairs).T)
+    assert shift == pytest.approx(np.mean([after - before for before, after in pairs]))
+    assert -1 <= low < high <= 1 and low - 1e-12 <= shift <= high + 1e-12
+
+
+def test_interval_of_a_change_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    before = rng.random((4000, 100)) < 0.8
+    after = np.where(rng.random((4000, 100)) < 0.1, False, before)  # a tenth of the answers is lost: -0.08
+    _, low, high = tasks.change(before, after)
+    assert 0.93 <= ((low <= -0.08) & (high >= -0.08)).mean() <= 0.99
+
+
 def test_controls_have_as_many_neurons_in_each_layer(bloom, monkeypatch):
     silenced = []
 
@@ -339,6 +354,13 @@ def test_without_regions_only_the_intact_model_is_measured(bloom):
 
 
 # Errors, intervals, XStoryCloze
+
+
+def test_a_model_without_finite_likelihoods_is_refused():
+    loaded = tiny_loaded("bloom")
+    loaded.model.get_input_embeddings().weight[:] = torch.nan
+    with pytest.raises(ValueError, match="item 0 in eng_Latn no finite likelihood"):
+        tasks.accuracy(loaded, THREE, n_items=4)
 
 
 @pytest.mark.parametrize("model_type", ENCODERS)
