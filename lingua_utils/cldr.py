@@ -7,6 +7,7 @@ root ("+3 d", "M03"). The functions here raise a KeyError instead.
 from __future__ import annotations
 
 import datetime
+from functools import lru_cache
 
 from babel import Locale, dates, numbers
 
@@ -35,8 +36,8 @@ DIGITS = {
 }
 
 
-# One function a kind: a locale, the numbering system of its separators, and the argument come in, text
-# comes out. A KeyError is a gap in CLDR.
+# One function a kind of frame: in come a locale, the numbering system of its separators, and the
+# argument; out comes text, or a KeyError where CLDR has a gap.
 
 
 def date(locale: Locale, system: str, day: datetime.date) -> str:
@@ -137,6 +138,7 @@ def time_zone(locale: Locale, system: str, zone: str) -> str:
     return locale.meta_zones[zone]["long"]["standard"]
 
 
+@lru_cache(maxsize=4096)
 def list_template(locale: Locale, n_items: int, style: str = "standard") -> str:
     """The locale's own pattern for a list of `n_items` things: "{0}, {1}, and {2}".
 
@@ -172,6 +174,7 @@ def _named_month(text: str, month: int) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _calendar_name(locale: Locale, field: str, index: int) -> str:
     """The name of a month or a weekday on its own, which in most languages is the name in a date."""
     names = getattr(locale, field)

@@ -197,7 +197,8 @@ def _read(path: Path, codes: tuple[str, ...] | None, n_sentences: int | None, sp
             f"n_sentences={n_sentences}, but {path} has {n_there}; ask for fewer, or None for all"
         )
     texts = tuple(tuple(sentences[:n_sentences]) for sentences in columns.values())
-    return ParallelCorpus(path.resolve().stem, tuple(columns), texts, split)
+    name = path.resolve().name if path.is_dir() else path.stem
+    return ParallelCorpus(name, tuple(columns), texts, split)
 
 
 def _check_two_languages(codes: Iterable[str], path: Path | None = None) -> None:

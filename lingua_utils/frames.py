@@ -19,7 +19,7 @@ from babel.core import get_global
 from babel.languages import get_official_languages
 
 from lingua_utils import cldr
-from lingua_utils.languages import LANGUAGES, get_language
+from lingua_utils.languages import LANGUAGES, Language, get_language
 
 _MEASURES = (
     *("length-kilometer", "length-meter", "length-centimeter", "length-mile", "length-foot", "length-inch"),
@@ -126,7 +126,6 @@ KINDS: tuple[Kind, ...] = _kinds()
 """Every kind of frame."""
 
 
-@lru_cache(maxsize=512)
 def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...]:
     """Render every frame in one language: kind after kind in the order of `KINDS`.
 
@@ -144,11 +143,22 @@ def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...
         None where the language cannot say it: where CLDR has a gap, or answers a language of another
         script in Latin letters.
     """
-    language = get_language(code)
+    return _render(get_language(code), bool(native_digits))
+
+
+@lru_cache(maxsize=512)
+def _render(language: Language, native_digits: bool) -> tuple[str | None, ...]:
     locale = Locale.parse(language.cldr)
-    system = locale.other_numbering_systems.get("native", "latn") if native_digits else "latn"
-    digits = str.maketrans(cldr.DIGITS["latn"], cldr.DIGITS[system])
-    separators = system if system in locale.number_symbols else "latn"
+    system = locale.other_numbering_systems.get("native", "latn")
+    latin, own = cldr.DIGITS["latn"], cldr.DIGITS[system]
+    if native_digits:
+        separators = system if system in locale.number_symbols else "latn"
+        digits = str.maketrans(latin, own)
+    else:
+        # Names too have numbers, "জিম্বাবুয়ে ডলার (২০০৯)"; but the 三 of 三月 is a word.
+        separators = "latn"
+        digits = str.maketrans(own, latin) if own.isdecimal() else {}
+    is_foreign = re.compile("[A-Za-z]" if language.script != "Latn" else "(?!)").search
     texts: list[str | None] = []
     for kind in KINDS:
         for argument in kind.arguments:
@@ -156,7 +166,6 @@ def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...
                 text = kind.render(locale, separators, *argument)
             except KeyError:
                 texts.append(None)
-                continue
-            is_foreign = language.script != "Latn" and re.search("[A-Za-z]", text)
-            texts.append(None if is_foreign else text.translate(digits))
+            else:
+                texts.append(None if is_foreign(text) else text.translate(digits))
     return tuple(texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def _language_files(folder: Path, split: str) -> tuple[dict[str, Path], str]:
     if len(others) == 1:  # the folder is itself one split of FLORES
         return _by_stem(folder, others[0]), others[0]
     raise FileNotFoundError(
-        f"{folder} has no files of the {split} split; expected such as {split}/eng_Latn.{split} or eng_Latn.txt"
+        f"{folder} has no files of the {split} split, such as {split}/eng_Latn.{split} or eng_Latn.txt"
     )
 
 
@@ -115,9 +116,8 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not valid UTF-8 at byte {error.start} (0x{error.object[error.start]:02x}); save it as UTF-8"
-        ) from None
+        fault = f"0x{error.object[error.start]:02x} at byte {error.start}"
+        raise ValueError(f"{path} is not valid UTF-8: {fault}; save it as UTF-8") from None
 
 
 def _check_sentences(sentences: list, where: str, first_line: int, column: str = "") -> None:
@@ -136,17 +136,14 @@ def _read_separated(path: Path) -> tuple[pd.DataFrame, int]:
     text = io.StringIO(_read_text(path), newline="")
     separator = "\t" if path.suffix == ".tsv" else ","
     try:
-        # "NA" and "null" are sentences too, and an empty line is an empty sentence, not nothing.
-        table = pd.read_csv(
-            text,
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-            index_col=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        with warnings.catch_warnings():
+            # A row longer than the header is an unquoted separator, which pandas would cut off.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # "NA" and "null" are sentences too, and an empty line is an empty sentence, not nothing.
+            table = pd.read_csv(
+                text, sep=separator, dtype=str, na_filter=False, skip_blank_lines=False, index_col=False
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from None
     return table, 2
 
