@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -139,7 +138,7 @@ def load_corpus(
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
-    if n_sentences is not None and operator.index(n_sentences) < 2:
+    if n_sentences is not None and not (isinstance(n_sentences, int | np.integer) and n_sentences >= 2):
         raise ValueError(f"n_sentences={n_sentences}: a corpus needs at least 2 sentences, or None for all")
     codes = None if languages is None else check_languages(languages)
     if codes is not None:
