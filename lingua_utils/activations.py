@@ -253,7 +253,7 @@ def capture(
     corpus: "ParallelCorpus",
     pooling: str = "mean",
     keep: str = "sentences",
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     max_tokens: int | None = None,
     too_long: str = "truncate",
     progress: bool = True,
@@ -273,8 +273,9 @@ def capture(
         Special tokens and padding never do, but special tokens are read as context.
     keep : {"sentences", "sums"}
         ``"sums"`` forgets the sentences, so that memory does not grow with their number.
-    batch_tokens : int
-        Tokens a batch, padding included; changes the speed and the memory, not the result.
+    batch_tokens : int, optional
+        Tokens a batch, padding included; changes the speed and the memory, not the result. Default:
+        :func:`default_batch_tokens`.
     max_tokens : int, optional
         Longest sentence, special tokens included; default, and never more than, the model's positions.
     too_long : {"truncate", "refuse"}
@@ -313,6 +314,7 @@ def capture(
 
     texts = [text for texts in corpus.texts for text in texts]
     tokens = tokenize(loaded, texts, name_of, max_tokens, too_long)
+    batch_tokens = batch_tokens or default_batch_tokens(loaded)
     sums = Sums.empty(languages, layers, widths) if keep == "sums" else None
     size = n_sentences if sums is None else min(MEANINGS_A_BLOCK, n_sentences)
     values = [np.empty((len(languages), size, width), dtype=np.float32) for width in widths]
@@ -320,7 +322,7 @@ def capture(
 
     def forward(rows: np.ndarray) -> None:
         language, sentence = np.divmod(rows, n_sentences)
-        pooled, counts = _pool(loaded, tokens, rows, language, len(languages), pooling)
+        pooled, counts = _pool(loaded, tokens, rows, pooling)
         wrong = ~np.isfinite(pooled)
         if wrong.any():
             row, neuron = np.argwhere(wrong)[0]
@@ -328,7 +330,7 @@ def capture(
             raise ValueError(_not_finite(layer, languages[language[row]], sentence[row]))
         for array, part in zip(values, np.split(pooled, ends[:-1], axis=1), strict=True):
             array[language, sentence % size] = part
-        above_zero[...] += counts
+        above_zero[...] += (language == np.arange(len(languages))[:, None]).astype(np.float32) @ counts
         bar.update(len(rows))
 
     with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
@@ -362,6 +364,11 @@ def capture(
     )
 
 
+def default_batch_tokens(loaded: LoadedModel) -> int:
+    """Tokens of a batch that keep the device busy: on a CPU few, so that a layer stays in its cache."""
+    return 1024 if loaded.device.type == "cpu" else 8192
+
+
 def _blocks(n_sentences: int, size: int) -> Iterator[np.ndarray]:
     """The meanings, ``size`` at a time."""
     for start in range(0, n_sentences, size):
@@ -372,8 +379,6 @@ def _pool(
     loaded: LoadedModel,
     tokens: Tokens,
     rows: np.ndarray,
-    language: np.ndarray,
-    n_languages: int,
     pooling: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One forward over some sentences.
@@ -382,25 +387,22 @@ def _pool(
     -------
     pooled : float32 array, shape [row, neuron of any layer]
         The sentences' vectors.
-    above_zero : float32 array, shape [language, neuron of any layer]
-        On how many content tokens a neuron is above 0.
+    above_zero : float32 array, shape [row, neuron of any layer]
+        On how many of its content tokens a neuron is above 0.
     """
     device = loaded.device
     inputs, content = model_inputs(loaded, tokens, rows)
-    speaks = torch.from_numpy(language) == torch.arange(n_languages)[:, None]
-    weights, selects = {}, {}
-    for stack, mask in content.items():
-        weights[stack] = _weights(mask, pooling)[:, None].to(device)
-        selects[stack] = (speaks[:, :, None] & mask).flatten(1).float().to(device)
+    weights = {stack: _weights(mask, pooling)[:, None].to(device) for stack, mask in content.items()}
+    counting = {stack: mask[:, None].float().to(device) for stack, mask in content.items()}
     pooled, above_zero = [None] * len(loaded.sites), [None] * len(loaded.sites)
 
     def read(index: int, module: torch.nn.Module, args: tuple[torch.Tensor]) -> None:
         stack = loaded.sites[index].stack
-        weight, select = weights[stack].to(args[0].device), selects[stack].to(args[0].device)
         # OPT flattens its sentences before the MLP.
-        values = args[0].reshape(weight.shape[0], weight.shape[2], -1)
-        pooled[index] = torch.bmm(weight, values.float())[:, 0].to(device)
-        above_zero[index] = (select @ (values > 0).flatten(0, 1).float()).to(device)
+        values = args[0].unflatten(0, (len(rows), -1)) if args[0].dim() == 2 else args[0]
+        above = torch.gt(values, 0, out=torch.empty_like(values, dtype=torch.float32))
+        for result, weight, summand in ((pooled, weights, values.float()), (above_zero, counting, above)):
+            result[index] = torch.bmm(weight[stack].to(values.device), summand)[:, 0].to(device)
 
     with ExitStack() as hooks, torch.inference_mode():
         for index, site in enumerate(loaded.sites):
