@@ -1,5 +1,7 @@
 """Tables of many runs as one, in the order of training: from this machine, or as they were published."""
 
+import argparse
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +26,9 @@ __all__ = [
 ]
 
 KEYS = ["corpus", "model_id", "revision"]
-PUBLISHED = ("similarity", "variance", "retrieval", "blocks")  # small enough to keep under version control
+# Small enough to keep under version control: what every run has, and what some runs have as well.
+PUBLISHED = ("similarity", "variance", "retrieval", "blocks")
+PUBLISHED_WHERE_RUN = ("region_counts", "region_null", "silencing", "selectivity", "dose", "tasks")
 
 
 def collate(
@@ -126,6 +130,7 @@ def publish(
         Replaced as a whole: ``<table>.parquet`` (numbers in float32), ``losses.parquet`` of the lab models
         among the rows, ``manifests.json``.
     tables : sequence of str
+        What every run must have; of the later stages, what there is goes along.
 
     Raises
     ------
@@ -140,6 +145,10 @@ def publish(
         if missing:
             raise FileNotFoundError(f"no table {table!r} of run {', '.join(missing[0])}: run it first")
         collated[table] = whole[_keys(whole).isin(wanted)]
+    for table in PUBLISHED_WHERE_RUN:
+        with contextlib.suppress(FileNotFoundError):
+            whole = collate(table, results).drop(columns="published")
+            collated[table] = whole[_keys(whole).isin(wanted)]
     models = {model_id for _, model_id, _ in wanted if model_id.startswith("lab/")}
     if models:
         losses = collate_losses().drop(columns="published")
@@ -217,3 +226,17 @@ def _published(table: str, folder: str | Path | None, done: set[tuple]) -> pd.Da
 def _published_manifests(folder: str | Path | None) -> list[dict]:
     path = files.resolve(folder) / "manifests.json" if folder else None
     return json.loads(path.read_text()) if path and path.is_file() else []
+
+
+def main() -> None:
+    """Publish the tables of a sample sheet: ``python -m lingua_utils.evolution --runs runs/lab-all.csv``."""
+    parser = argparse.ArgumentParser(prog="python -m lingua_utils.evolution", description=main.__doc__)
+    parser.add_argument("--runs", default="runs/lab-all.csv", help="sample sheet")
+    parser.add_argument("--results", default="results", help="root of the results")
+    parser.add_argument("--to", default="book/published", help="folder that is replaced")
+    arguments = parser.parse_args()
+    print(publish(arguments.results, sheets.read_sheet(arguments.runs), arguments.to))
+
+
+if __name__ == "__main__":
+    main()

@@ -162,11 +162,38 @@ class Run:
 
     @cache  # noqa: B019  a run lives as long as its notebook
     def corpus(self, split: str = "dev"):
-        """The run's :class:`~lingua_utils.corpus.ParallelCorpus`: "dev" to select, "test" to measure."""
+        """The run's :class:`~lingua_utils.corpus.ParallelCorpus`: "dev" to select, "test" to measure.
+
+        A file that has no splits is divided: "dev" is its first ``n_sentences`` meanings, "test" the next ones.
+
+        Raises
+        ------
+        ValueError
+            When such a file has no meanings left to measure on.
+        """
+        if split != "test":
+            return self._load_corpus(split, self.n_sentences)
+        if not self._undivided:
+            return self._load_corpus("test", self.n_sentences)
+        whole, n_selected = self._load_corpus("dev", None), self.corpus().n_sentences
+        if whole.n_sentences < n_selected + 2:
+            raise ValueError(
+                f"{self.source} has {whole.n_sentences} sentences and no splits; with n_sentences={n_selected} "
+                f"none are left to measure on: ask for at most {whole.n_sentences // 2}"
+            )
+        return whole.select(slice(n_selected, 2 * n_selected))
+
+    @cached_property
+    def _undivided(self) -> bool:
+        """Whether the corpus gives the same text whatever split is asked for."""
+        dev, test = (self._load_corpus(split, None) for split in ("dev", "test"))
+        return dev.fingerprint == test.fingerprint
+
+    def _load_corpus(self, split: str, n_sentences: int | None):
         from lingua_utils.corpus import load_corpus
 
         return load_corpus(
-            self.source, self.languages, self.n_sentences, split=split, seed=self.seed, digits=self.digits
+            self.source, self.languages, n_sentences, split=split, seed=self.seed, digits=self.digits
         )
 
     @cached_property
