@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lingua_utils.languages import LANGUAGES, find_language
-from lingua_utils.parallel_files import Columns
-from lingua_utils.parallel_files import _read_lines as read_lines
+from lingua_utils.parallel_files import Columns, read_folder, read_lines
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +27,12 @@ _MOSES = re.compile(r".*\.([A-Za-z_]+)-([A-Za-z_]+)\.([A-Za-z_]+)")
 Texts = dict[str, str]  # the sentences of one language by id
 
 
-def reader_of(folder: Path) -> Callable | None:
-    """The reader for what lies in a folder; None where it is plain files, a language each."""
+def read(folder: Path, codes: tuple[str, ...] | None, split: str) -> tuple[Columns, str]:
+    """Read a folder in whichever format it is; plain files, a language each, are the default."""
+    return _reader(folder)(folder, codes, split)
+
+
+def _reader(folder: Path) -> Callable[[Path, tuple[str, ...] | None, str], tuple[Columns, str]]:
     if any(folder.rglob("*.conllu")):
         return read_conllu
     if any(folder.rglob("vref.txt")) or any(folder.rglob("*.xml")):
@@ -38,7 +41,7 @@ def reader_of(folder: Path) -> Callable | None:
         return read_ntrex
     if _moses_pairs(folder):
         return read_moses
-    return None
+    return read_folder
 
 
 def align(texts: dict[str, Texts], where: str) -> Columns:
@@ -130,14 +133,19 @@ def read_bible(folder: Path, codes: tuple[str, ...] | None, split: str) -> tuple
             _log.warning("%s has %s for %s; the first is read", folder, _listed(paths[code]), code)
         verses = read(paths[code][0])
         books = {name.partition(" ")[0] for name in verses}
-        wanted = BIBLE_SPLITS.get(split, books - held_out if split == "train" else (split.upper(),))
+        wanted = BIBLE_SPLITS.get(split, books - held_out if split == "train" else (split,))
         texts[code] = {name: verse for name, verse in verses.items() if name.partition(" ")[0] in wanted}
         if not texts[code]:
             raise ValueError(
-                f"{paths[code][0]} has nothing of {', '.join(sorted(wanted)) or split}; it has "
+                f"{paths[code][0]} has nothing of {', '.join(sorted(wanted))}; it has "
                 f"{', '.join(sorted(books)) or 'no verse'}"
             )
     return align(texts, str(folder)), split
+
+
+def is_book(split: str) -> bool:
+    """Whether a split is the code of a book of the Bible, such as ``"MRK"`` or ``"1CO"``."""
+    return re.fullmatch(r"[1-4A-Z][A-Z]{2}", split) is not None
 
 
 def _bible_language(path: Path) -> str | None:

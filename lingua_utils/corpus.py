@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lingua_utils import files
+from lingua_utils import aligned, files, sources
 from lingua_utils.languages import check_languages
-from lingua_utils.parallel_files import TABLES, read_folder, read_table
+from lingua_utils.parallel_files import TABLES, Columns, read_table
 
 GENERATED = ("phrasebook", "world")
 SPLITS = ("train", "dev", "test", "devtest")
@@ -107,18 +107,21 @@ def load_corpus(
     ----------
     source : str or Path
         - ``"phrasebook"`` or ``"world"``: generated, see `lingua_utils.phrasebook`, `lingua_utils.world`.
+        - A published corpus: ``"flores"``, ``"xstorycloze"``, ``"belebele"``, ``"ntrex"``, ``"bible"``,
+          ``"pud"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see `lingua_utils.sources`.
         - A folder with a file a language, one sentence a line, line m of every file with the same
           meaning: ``eng_Latn.txt``, or the layout of FLORES-200, ``dev/eng_Latn.dev``. Files that do not
           name a split serve every split; ``split="test"`` also finds FLORES's "devtest".
+          Also CoNLL-U files, Bibles and Moses pairs, see `lingua_utils.aligned`.
         - A table with a column a language: .tsv or .csv (quoted as pandas writes them), .jsonl, .parquet.
     languages : str, sequence of str, or None
         FLORES-200 codes, as `lingua_utils.languages.check_languages` takes them. None is the default ten
-        for a generated corpus, every file in the order of codes for a folder, every column that is a
-        language in the order of columns for a table.
+        for a generated corpus and for a published one that has them, every file in the order of codes for
+        a folder, every column that is a language in the order of columns for a table.
     n_sentences : int or None
         The first so many; None is 200 for a generated corpus, all there are otherwise.
     split, seed
-        Of a generated corpus; a folder may have splits too.
+        Of a generated corpus; others may have splits too, and of a Bible a book is one: ``"MRK"``.
     digits : {"latin", "native", "none"} or None
         How a generated corpus writes numbers; None is "latin" for the phrasebook, "none" for the world.
 
@@ -135,8 +138,10 @@ def load_corpus(
         invalid UTF-8 (file and byte offset, from 0), a column that is missing.
     FileNotFoundError
         For a path, or a language's file, that does not exist; says which languages are there.
+    PermissionError, ConnectionError
+        For a published corpus that is gated or out of reach; says what was tried and what to do instead.
     """
-    if split not in SPLITS:
+    if split not in SPLITS and not (aligned.is_book(split) and str(source) not in GENERATED):
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     if n_sentences is not None and not (isinstance(n_sentences, int | np.integer) and n_sentences >= 2):
         raise ValueError(f"n_sentences={n_sentences}: a corpus needs at least 2 sentences, or None for all")
@@ -148,7 +153,7 @@ def load_corpus(
     else:
         if digits is not None:
             raise ValueError(f"digits={digits!r} is for generated corpora; {source} has the digits it has")
-        corpus = _read(_find(source), codes, n_sentences, split)
+        corpus = _read(source, codes, n_sentences, split)
     if corpus.n_repeated:
         _log.warning("%s; %d of them repeat an earlier sentence in some language", corpus, corpus.n_repeated)
     return corpus
@@ -176,32 +181,43 @@ def _find(source: str | Path) -> Path:
     path = path if path.exists() else files.resolve(path)
     if path.exists():
         return path
-    known = f"not {' or '.join(map(repr, GENERATED))}, and no folder or {'/'.join(TABLES)} table of that name"
+    names = ", ".join((*GENERATED, *sources.SOURCES))
+    known = f"it is none of {names}, and no folder or {'/'.join(TABLES)} table of that name"
     if len(Path(source).parts) > 1 or path.suffix:
         raise FileNotFoundError(f"no corpus at {source}: {known}")
     raise ValueError(f"unknown corpus {str(source)!r}: {known}")
 
 
-def _read(path: Path, codes: tuple[str, ...] | None, n_sentences: int | None, split: str) -> ParallelCorpus:
-    if path.is_dir():
-        columns, split = read_folder(path, codes, split)
-    else:
-        columns = read_table(path, codes)
-    _check_two_languages(columns, path)
+def _read(
+    source: str | Path, codes: tuple[str, ...] | None, n_sentences: int | None, split: str
+) -> ParallelCorpus:
+    name, (columns, split) = _columns(source, codes, split)
+    _check_two_languages(columns, source)
     n_there = len(next(iter(columns.values())))
     if n_there < 2:
-        raise ValueError(f"{path} has {n_there} sentences a language; a corpus needs at least 2")
+        raise ValueError(f"{source} has {n_there} sentences a language; a corpus needs at least 2")
     if n_sentences is not None and n_sentences > n_there:
         raise ValueError(
-            f"n_sentences={n_sentences}, but {path} has {n_there}; ask for fewer, or None for all"
+            f"n_sentences={n_sentences}, but {source} has {n_there}; ask for fewer, or None for all"
         )
     texts = tuple(tuple(sentences[:n_sentences]) for sentences in columns.values())
-    name = path.resolve().name if path.is_dir() else path.stem
     return ParallelCorpus(name, tuple(columns), texts, split)
 
 
-def _check_two_languages(codes: Iterable[str], path: Path | None = None) -> None:
+def _columns(
+    source: str | Path, codes: tuple[str, ...] | None, split: str
+) -> tuple[str, tuple[Columns, str]]:
+    """Name of a corpus that is read, its sentences by language, and its split as it names it."""
+    if str(source) in sources.SOURCES:
+        return str(source), sources.read(str(source), codes, split)
+    path = _find(source)
+    if path.is_dir():
+        return path.resolve().name, aligned.read(path, codes, split)
+    return path.stem, (read_table(path, codes), split)
+
+
+def _check_two_languages(codes: Iterable[str], source: str | Path | None = None) -> None:
     codes = tuple(codes)
     if len(codes) < 2:
-        where = f"{path}: " if path else ""
+        where = f"{source}: " if source else ""
         raise ValueError(f"{where}a corpus needs at least 2 languages, got {len(codes)}: {', '.join(codes)}")

@@ -1,7 +1,7 @@
 """Tables of text on the Hub: which file holds which language and split, and the sentences in it.
 
-Only tables are read: parquet, or JSON lines where a repository has nothing else. No script of a data set is ever
-fetched or run.
+Only tables are read: parquet, or JSON lines where a repository has nothing else. No script of a data set is
+ever fetched or run.
 """
 
 from __future__ import annotations

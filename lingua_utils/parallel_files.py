@@ -101,12 +101,12 @@ def _refuse_unknown(code: str, path: Path) -> None:
 
 
 def _read_sentences(path: Path) -> list[str]:
-    lines = _read_lines(path)
+    lines = read_lines(path)
     _check_sentences(lines, f"{path}", 1)
     return lines
 
 
-def _read_lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """Lines end at \\n or \\r\\n only: a sentence may hold U+2028, which `str.splitlines` would cut."""
     text = _read_text(path).replace("\r\n", "\n").removesuffix("\n")
     return text.split("\n") if text else []
@@ -150,7 +150,7 @@ def _read_separated(path: Path) -> tuple[pd.DataFrame, int]:
 
 def _read_jsonl(path: Path) -> tuple[pd.DataFrame, int]:
     rows = []
-    for number, line in enumerate(_read_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:

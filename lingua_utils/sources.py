@@ -16,7 +16,7 @@ import pandas as pd
 from lingua_utils import aligned, files
 from lingua_utils.hub_tables import Dataset, parallel_texts, texts_of
 from lingua_utils.languages import check_languages
-from lingua_utils.parallel_files import Columns, read_folder
+from lingua_utils.parallel_files import Columns
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def read(name: str, codes: tuple[str, ...] | None, split: str) -> tuple[Columns,
         return parallel_texts(dataset, codes, split), split
 
     def from_folder(folder: Path) -> tuple[Columns, str]:
-        return (aligned.reader_of(folder) or read_folder)(folder, codes, split)
+        return aligned.read(folder, codes, split)
 
     return _first_that_works(name, from_hub, from_folder)
 
@@ -152,7 +152,7 @@ def monolingual(
         }
 
     def from_folder(folder: Path) -> Columns:
-        columns, _ = (aligned.reader_of(folder) or read_folder)(folder, codes, split)
+        columns, _ = aligned.read(folder, codes, split)
         return {code: sentences[:n_texts] for code, sentences in columns.items()}
 
     return _first_that_works(name, from_hub, from_folder)

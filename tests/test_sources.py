@@ -1,4 +1,4 @@
-"""Published corpora: the formats they come in, where they are looked for, and what is said if they are absent."""
+"""Published corpora: the formats they come in, where they are looked for, and what is said without them."""
 
 import io
 import random
@@ -8,6 +8,7 @@ import pytest
 from local_hub import LocalHub
 
 from lingua_utils import aligned, sources
+from lingua_utils.corpus import load_corpus
 from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES, find_language
 from lingua_utils.parallel_files import read_folder
 
@@ -95,9 +96,16 @@ def treebank(tmp_path):
 
 
 def test_a_treebank_is_aligned_by_sentence_id_and_not_by_row(treebank):
-    assert aligned.reader_of(treebank) is aligned.read_conllu
-    columns, _ = aligned.read_conllu(treebank, None, "dev")
+    columns, _ = aligned.read(treebank, None, "dev")
     assert columns == SENTENCES
+
+
+def test_plain_files_and_a_treebank_of_the_same_text_are_the_same_corpus(treebank, tmp_path):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for code, texts in SENTENCES.items():
+        (plain / f"{code}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    assert load_corpus(treebank).fingerprint == load_corpus(plain).fingerprint
 
 
 def test_sentences_that_a_treebank_lacks_are_left_out(treebank):
@@ -154,10 +162,10 @@ def bible(tmp_path):
 
 @pytest.mark.parametrize(
     ("split", "verses"),
-    [("dev", ["more"]), ("test", ["word"]), ("train", ["beginning"]), ("gen", ["beginning"])],
+    [("dev", ["more"]), ("test", ["word"]), ("train", ["beginning"]), ("GEN", ["beginning"])],
 )
 def test_a_bible_is_aligned_by_verse_with_books_as_splits(bible, split, verses):
-    columns, _ = aligned.reader_of(bible)(bible, None, split)
+    columns, _ = aligned.read(bible, None, split)
     wanted = {"eng_Latn": "en", "fra_Latn": "fr", "vie_Latn": "vi"}
     assert columns == {code: [f"{name} {verse}" for verse in verses] for code, name in wanted.items()}
 
@@ -174,13 +182,13 @@ def test_lined_verses_are_aligned_by_their_references(tmp_path):
     (tmp_path / "vref.txt").write_text("ACT 1:1\nACT 1:2\nACT 1:3\n")
     (tmp_path / "en-KJV.txt").write_text("one\ntwo\nthree\n")
     (tmp_path / "fr-LSG.txt").write_text("un\n<range>\ntrois\n")
-    columns, _ = aligned.reader_of(tmp_path)(tmp_path, None, "dev")
+    columns, _ = aligned.read(tmp_path, None, "dev")
     assert columns == {"eng_Latn": ["one", "three"], "fra_Latn": ["un", "trois"]}
 
 
 def test_a_book_that_is_not_there_is_named_with_those_that_are(bible):
     with pytest.raises(ValueError, match="has nothing of REV; it has ACT, GEN, JHN"):
-        aligned.read_bible(bible, None, "rev")
+        aligned.read_bible(bible, None, "REV")
 
 
 # -- sentence pairs and news tests
@@ -193,7 +201,7 @@ def moses(folder, pair: str, *sides: list[str]):
 
 def test_one_pair_of_files_is_a_corpus_of_two_languages(tmp_path):
     moses(tmp_path, "en-zh_TW", SENTENCES["eng_Latn"], SENTENCES["zho_Hant"])
-    columns, _ = aligned.reader_of(tmp_path)(tmp_path, None, "dev")
+    columns, _ = aligned.read(tmp_path, None, "dev")
     assert columns == {code: SENTENCES[code] for code in ("eng_Latn", "zho_Hant")}
 
 
@@ -219,13 +227,17 @@ def test_ntrex_is_read_as_it_is_published(tmp_path):
     for name, code in {"src.eng": "eng_Latn", "ref.arb": "arb_Arab", "ref.zho-TW": "zho_Hant"}.items():
         path = tmp_path / f"newstest2019-{name}.txt"
         path.write_text("\n".join(SENTENCES[code]) + "\n", encoding="utf-8")
-    columns, _ = aligned.reader_of(tmp_path)(tmp_path, ("eng_Latn", "zho_Hant"), "dev")
+    columns, _ = aligned.read(tmp_path, ("eng_Latn", "zho_Hant"), "dev")
     assert columns == {code: SENTENCES[code] for code in ("eng_Latn", "zho_Hant")}
 
 
-def test_plain_files_need_no_reader_of_their_own(tmp_path):
+def test_plain_files_are_read_as_ever(tmp_path):
     (tmp_path / "eng_Latn.txt").write_text("One.\n")
-    assert aligned.reader_of(tmp_path) is None
+    assert (
+        aligned.read(tmp_path, None, "dev")
+        == read_folder(tmp_path, None, "dev")
+        == ({"eng_Latn": ["One."]}, "dev")
+    )
 
 
 # -- from the Hub
@@ -388,6 +400,19 @@ def test_xlsum_is_text_for_perplexity_and_not_parallel(local_hub):
     }
     with pytest.raises(ValueError, match="not parallel"):
         sources.read("xlsum", None, "dev")
+
+
+def test_a_corpus_is_loaded_by_its_name(local_hub):
+    flores_plus(local_hub)
+    corpus = load_corpus("flores", ["eng_Latn", "zho_Hant"], n_sentences=2)
+    assert (corpus.name, corpus.split, corpus.n_sentences) == ("flores", "dev", 2)
+    assert corpus.texts[0] == ("dev A first one.", "dev A second one.")
+
+
+def test_a_book_is_a_split_of_a_bible_only(bible):
+    assert load_corpus(bible, ["eng_Latn", "vie_Latn"], split="ACT").texts[0] == ("en acts", "en more")
+    with pytest.raises(ValueError, match="unknown split 'ACT'"):
+        load_corpus("world", split="ACT")
 
 
 @pytest.mark.parametrize("name", ["bible", "pud", "tatoeba"])
