@@ -21,8 +21,9 @@ from lingua_utils.ablation import random_regions, silence
 from lingua_utils.cloze import METRICS, cloze_items, write_cloze, write_tasks
 from lingua_utils.languages import LANGUAGES, check_languages
 from lingua_utils.models import LoadedModel
+from lingua_utils.retrieval import wilson
 
-__all__ = ["Harness", "accuracy", "change", "cloze_items", "tables", "wilson", "write_cloze"]
+__all__ = ["Harness", "accuracy", "change", "cloze_items", "tables", "write_cloze"]
 
 TASKS = {"cloze": 1 / 4, "xstorycloze": 1 / 2}
 """The tasks, and how often a guess is right."""
@@ -83,7 +84,11 @@ class Harness:
             )
 
     def correct(
-        self, region: np.ndarray | None = None, n_items: int | None = None, to: str = "zero"
+        self,
+        region: np.ndarray | None = None,
+        n_items: int | None = None,
+        to: str = "zero",
+        means: np.ndarray | None = None,
     ) -> np.ndarray:
         """Run the harness, with a region silenced from before its first token to after its last.
 
@@ -93,7 +98,7 @@ class Harness:
             None leaves the model intact.
         n_items : int, optional
             Only the first so many items of each language.
-        to : {"zero", "mean"}
+        to, means
             As for :func:`lingua_utils.ablation.silence`.
 
         Returns
@@ -106,7 +111,7 @@ class Harness:
         ValueError
             When the model gives a choice no finite likelihood; the message names the language and the item.
         """
-        block = contextlib.nullcontext() if region is None else silence(self.loaded, region, to=to)
+        block = contextlib.nullcontext() if region is None else silence(self.loaded, region, to, means)
         with block, _contained():
             import lm_eval
 
@@ -134,6 +139,7 @@ def accuracy(
     region: np.ndarray | None = None,
     *,
     to: str = "zero",
+    means: np.ndarray | None = None,
     seed: int = 0,
     batch_size: int | None = None,
 ) -> pd.DataFrame:
@@ -151,8 +157,8 @@ def accuracy(
         Items a language; XStoryCloze has 1,511.
     region : bool array [layer, neuron], optional
         Neurons to silence during the evaluation.
-    to : {"zero", "mean"}
-        What silenced neurons are set to.
+    to, means
+        What silenced neurons are held at, as for :func:`lingua_utils.ablation.silence`.
     seed : int
         Seed of the cloze items.
     batch_size : int, optional
@@ -175,7 +181,7 @@ def accuracy(
         Without lm-evaluation-harness.
     """
     harness = Harness(loaded, languages, task, n_items, seed, batch_size)
-    table = _summary(harness, harness.correct(region, to=to))
+    table = _summary(harness, harness.correct(region, to=to, means=means))
     return table.rename(columns={"text_language": "language"})
 
 
@@ -191,6 +197,7 @@ def tables(
     n_items_silenced: int = 100,
     n_controls: int = 1,
     to: str = "zero",
+    means: np.ndarray | None = None,
     batch_size: int | None = None,
     progress: bool = True,
 ) -> dict[str, pd.DataFrame]:
@@ -198,7 +205,7 @@ def tables(
 
     Parameters
     ----------
-    loaded, languages, seed, task, to, batch_size
+    loaded, languages, seed, task, to, means, batch_size
         As for :func:`accuracy`.
     regions : mapping of language to bool array [layer, neuron], or None
         The regions to silence one by one; None or empty measures the intact model only.
@@ -220,17 +227,20 @@ def tables(
         :func:`accuracy`, and the ``change`` in accuracy from the intact model's *on the same items*, with its
         95 % interval ``change_low``, ``change_high``.
     """
-    harness = Harness(loaded, languages, task, n_items, seed, batch_size)
-    runs = [("intact", "none", 0, None)]
+    runs: list[tuple[str, str, int, np.ndarray | None]] = [("intact", "none", 0, None)]
+    widths = [site.width for site in loaded.sites]
     for language, region in (regions or {}).items():
-        runs.append((method, language, 0, region))
-        controls = random_regions(region, n_controls, seed=seed) if n_controls else ()
+        with silence(loaded, region, to, means):
+            runs.append(
+                (method, language, 0, region)
+            )  # a region that cannot be silenced fails here, not later
+        controls = random_regions(region, n_controls, seed, widths=widths) if n_controls else ()
         runs += [("random", language, draw, control) for draw, control in enumerate(controls)]
+    harness = Harness(loaded, languages, task, n_items, seed, batch_size)
     intact, parts = None, []
-    for name, region_language, draw, region in tqdm(
-        runs, desc=f"{task}, {loaded.model_id}", disable=not progress
-    ):
-        correct = harness.correct(region, n_items if region is None else min(n_items, n_items_silenced), to)
+    for name, region_language, draw, region in tqdm(runs, desc=task, disable=not progress):
+        asked = n_items if region is None else min(n_items, n_items_silenced)
+        correct = harness.correct(region, asked, to, means)
         intact = correct if region is None else intact
         part = _summary(harness, correct)
         part.insert(0, "method", name)
@@ -243,19 +253,11 @@ def tables(
     return {"tasks": pd.concat(parts, ignore_index=True)}
 
 
-def wilson(share: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of a share of n trials (Wilson 1927): within [0, 1], and not empty at 0 and 1."""
-    z = 1.96
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    return np.maximum(centre - margin, 0), np.minimum(centre + margin, 1)
-
-
 def change(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Change in the share of right answers to the same items, with its 95 % interval.
 
-    The interval is Agresti and Min's (2005) for matched pairs: half an item more in each cell of before × after
-    keeps it from being empty when no answer changed.
+    The interval is Agresti and Min's (2005) for matched pairs: half an item more in each cell of
+    before × after keeps it from being empty when no answer changed.
 
     Parameters
     ----------
