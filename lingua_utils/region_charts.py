@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from lingua_utils import theme
-from lingua_utils.chart_parts import Frames, check_rows, choice, finish, need, step_axis, with_steps
+from lingua_utils.chart_parts import Frames, check_rows, choice, finish, need, rule, step_axis, with_steps
 
 _METHODS = ["zscore", "calibrated", "lape", "ap"]
 _METHOD_SCALE = alt.Scale(domain=_METHODS, range=["#c2571a", "#2f7fc1", "#2e8b57", "#8e5bb5"])
@@ -284,3 +284,274 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     return finish(
         chart, "Overlap of the regions that every two rules select, for each language, with chance."
     )
+
+
+def silencing_matrix(silencing: pd.DataFrame) -> alt.HConcatChart:
+    """Change in bits per byte of every language when each region is silenced; the random controls beside it.
+
+    Parameters
+    ----------
+    silencing : DataFrame
+        The ``silencing`` table of one run: ``method``, ``region_language``, ``text_language``,
+        ``control_kind``, ``change``, ``low``, ``high``, ``control_mean``, ``control_sd``, ``n_neurons``.
+    """
+    columns = ["change", "low", "high", "control_mean", "control_sd", "n_neurons"]
+    need(silencing, ["method", "region_language", "text_language", "control_kind", *columns])
+    rows = _names(silencing, "region_language", "text_language").round(4)
+    check_rows(rows)
+    names = list(dict.fromkeys(rows.text_language))
+    reach = float(rows[["change", "control_mean"]].abs().to_numpy().max()) or 1.0
+    methods, method = _methods(rows)
+    kinds, kind = choice("control_kind", list(dict.fromkeys(rows.control_kind)), label="controls matched by")
+    tooltip = [
+        alt.Tooltip("region_language:N", title="silenced"),
+        alt.Tooltip("text_language:N", title="text"),
+        *(alt.Tooltip(f"{name}:Q", title=name.replace("_", " "), format="+.4f") for name in columns[:5]),
+        alt.Tooltip("n_neurons:Q", title="neurons"),
+    ]
+
+    def panel(value: str, title: str) -> alt.Chart:
+        return (
+            alt.Chart(rows)
+            .transform_filter(method)
+            .transform_filter(kind)
+            .mark_rect()
+            .encode(
+                alt.X(
+                    "text_language:N", title="language of the text", sort=names, axis=alt.Axis(labelAngle=-45)
+                ),
+                alt.Y("region_language:N", title="region silenced", sort=names),
+                alt.Color(
+                    f"{value}:Q",
+                    title="change in bits per byte",
+                    scale=alt.Scale(scheme="redblue", domain=[-reach, reach], reverse=True),
+                    legend=alt.Legend(orient="bottom", gradientLength=200, format="+.2f"),
+                ),
+                tooltip=tooltip,
+            )
+            .properties(width=_SQUARE - 60, height=_SQUARE - 60, title=title)
+        )
+
+    chart = panel("change", "The region") | panel("control_mean", "Random neurons (mean of draws)")
+    return finish(
+        chart.add_params(*methods, *kinds),
+        f"Change in bits per byte of {len(names)} languages when each region is silenced, and at random.",
+    )
+
+
+def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
+    """How many standard deviations of random regions lie between a region's own cost and the others'.
+
+    Parameters
+    ----------
+    selectivity : DataFrame
+        The ``selectivity`` table of one run: ``method``, ``region_language``, ``control_kind``,
+        ``selectivity``, ``own``, ``others``, ``control_own``, ``n_neurons``.
+    """
+    columns = ["own", "others", "control_own", "control_others"]
+    need(selectivity, ["method", "region_language", "control_kind", "selectivity", "n_neurons", *columns])
+    rows = _names(selectivity[selectivity.selectivity.notna()], "region_language").round(4)
+    names = list(dict.fromkeys(rows.region_language))
+    kinds, kind = choice("control_kind", list(dict.fromkeys(rows.control_kind)), label="controls matched by")
+    base = alt.Chart(rows).transform_filter(kind)
+    x = alt.X("selectivity:Q", title="standard deviations of the controls")
+    drawn = alt.layer(
+        base.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(x=alt.datum(0)),
+        base.mark_point(filled=True, size=70).encode(
+            x,
+            alt.Y("region_language:N", title=None, sort=names),
+            alt.Color("method:N", scale=_METHOD_SCALE, legend=None),
+            tooltip=[
+                alt.Tooltip("region_language:N", title="silenced"),
+                alt.Tooltip("n_neurons:Q", title="neurons"),
+                alt.Tooltip("selectivity:Q", format=".2f"),
+                *(alt.Tooltip(f"{name}:Q", title=name.replace("_", " "), format="+.4f") for name in columns),
+            ],
+        ),
+    )
+    chart = (
+        drawn.properties(width=250, height={"step": 18})
+        .facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
+        .add_params(*kinds)
+        .properties(
+            title=alt.Title(
+                "Selectivity of each region", subtitle="dashed: as random regions of the same size"
+            )
+        )
+    )
+    return finish(
+        chart, "Selectivity of each language's region under each rule, in control standard deviations."
+    )
+
+
+def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
+    """Cost to the own language and to the others as more of a region is silenced, strongest neurons first.
+
+    Parameters
+    ----------
+    dose : DataFrame
+        The ``dose`` table of one run: ``method``, ``region_language``, ``share``, ``own``, ``own_low``,
+        ``own_high``, ``others``, ``others_low``, ``others_high``.
+    """
+    need(dose, ["method", "region_language", "share", "own", "others"])
+    parts = [
+        dose[["method", "region_language", "share"]].assign(
+            text=text, change=dose[name], low=dose[f"{name}_low"], high=dose[f"{name}_high"]
+        )
+        for name, text in (("own", "its own language"), ("others", "the other languages"))
+    ]
+    rows = _names(pd.concat(parts), "region_language").round(4)
+    check_rows(rows)
+    languages, language = choice(
+        "region_language", ["mean", *dict.fromkeys(rows.region_language)], label="region of"
+    )
+    mean = rows.groupby(["method", "share", "text"], as_index=False)[["change", "low", "high"]].mean()
+    rows = pd.concat([mean.assign(region_language="mean"), rows])
+    x = alt.X("share:Q", title="share of the region silenced", axis=alt.Axis(format="%", tickCount=5))
+    colour = alt.Color(
+        "text:N",
+        title="text in",
+        scale=alt.Scale(
+            domain=["its own language", "the other languages"],
+            range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE],
+        ),
+    )
+    base = alt.Chart(rows).transform_filter(language)
+    drawn = alt.layer(
+        base.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(y=alt.datum(0)),
+        base.mark_area(opacity=0.15).encode(
+            x, alt.Y("low:Q", title="change in bits per byte"), alt.Y2("high:Q"), colour
+        ),
+        base.mark_line(point=True).encode(
+            x,
+            alt.Y("change:Q"),
+            colour,
+            tooltip=["text:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("change:Q", format="+.4f")],
+        ),
+    )
+    chart = (
+        drawn.properties(width=250, height=180)
+        .facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
+        .resolve_scale(y="independent")
+        .add_params(*languages)
+        .properties(title=alt.Title("Dose and response", subtitle="bands: 95 % intervals over sentences"))
+    )
+    return finish(
+        chart, "Cost of silencing growing shares of a region, to its own and to the other languages."
+    )
+
+
+def accuracy_by_language(tasks: pd.DataFrame) -> alt.LayerChart:
+    """Zero-shot accuracy of the intact model in every language, with intervals and chance.
+
+    Parameters
+    ----------
+    tasks : DataFrame
+        The ``tasks`` table where the model is intact: ``text_language``, ``accuracy``, ``low``, ``high``,
+        ``n_items``, ``chance``.
+    """
+    need(tasks, ["text_language", "accuracy", "low", "high", "n_items", "chance"])
+    rows = _names(tasks, "text_language").round(4)
+    codes = tasks.text_language.unique()
+    base = alt.Chart(rows).encode(
+        alt.X("text_language:N", title=None, sort=None, axis=alt.Axis(labelAngle=-30))
+    )
+    bars = base.mark_bar(opacity=0.75).encode(
+        alt.Y("accuracy:Q", title="accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        alt.Color("text_language:N", scale=theme.language_scale(codes), legend=None),
+        tooltip=["text_language:N", alt.Tooltip("accuracy:Q", format=".1%"), "n_items:Q"],
+    )
+    spread = base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
+    chance = float(rows.chance.iloc[0])
+    chart = alt.layer(bars, spread, rule(chance, f"chance: {chance:.0%}")).properties(
+        width="container", height=260
+    )
+    return finish(chart, f"Zero-shot accuracy in {len(rows)} languages, with 95 % intervals and chance.")
+
+
+def accuracy_silenced(tasks: pd.DataFrame) -> alt.HConcatChart:
+    """Change in accuracy of every language when each region is silenced; a random region beside it.
+
+    Parameters
+    ----------
+    tasks : DataFrame
+        The ``tasks`` table of one run: ``method`` ("intact" and "random" among them), ``region_language``,
+        ``text_language``, ``change``, ``change_low``, ``change_high``.
+    """
+    need(tasks, ["method", "region_language", "text_language", "change", "change_low", "change_high"])
+    rows = tasks[tasks.method != "intact"]
+    keys = ["method", "region_language", "text_language"]
+    rows = rows.groupby(keys, as_index=False, sort=False)[["change", "change_low", "change_high"]].mean()
+    rows = _names(rows, "region_language", "text_language").round(4)
+    names = list(dict.fromkeys(rows.text_language))
+    reach = float(rows.change.abs().max()) or 1.0
+
+    def panel(drawn: pd.DataFrame, title: str) -> alt.Chart:
+        return (
+            alt.Chart(drawn)
+            .mark_rect()
+            .encode(
+                alt.X(
+                    "text_language:N", title="language of the text", sort=names, axis=alt.Axis(labelAngle=-45)
+                ),
+                alt.Y("region_language:N", title="region silenced", sort=names),
+                alt.Color(
+                    "change:Q",
+                    title="change in accuracy",
+                    scale=alt.Scale(scheme="redblue", domain=[-reach, reach]),
+                    legend=alt.Legend(orient="bottom", gradientLength=200, format="+.0%"),
+                ),
+                tooltip=[
+                    alt.Tooltip("region_language:N", title="silenced"),
+                    alt.Tooltip("text_language:N", title="text"),
+                    *(
+                        alt.Tooltip(f"{name}:Q", format="+.1%")
+                        for name in ("change", "change_low", "change_high")
+                    ),
+                ],
+            )
+            .properties(width=_SQUARE - 60, height=_SQUARE - 60, title=title)
+        )
+
+    random = rows.method == "random"
+    chart = panel(rows[~random], "The region") | panel(rows[random], "Random neurons")
+    return finish(
+        chart, f"Change in accuracy of {len(names)} languages when each region is silenced, and at random."
+    )
+
+
+def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
+    """Mean accuracy over languages against SADS, a point a checkpoint, with chance.
+
+    Parameters
+    ----------
+    points : DataFrame
+        ``step``, ``sads``, ``sads_low``, ``sads_high``, ``accuracy``, ``low``, ``high``, ``chance``.
+    """
+    need(points, ["step", "sads", "sads_low", "sads_high", "accuracy", "low", "high", "chance"])
+    rows = points.astype({"step": int}).round(4)
+    base = alt.Chart(rows)
+    x = alt.X("sads:Q", title="SADS · same meaning")
+    y = alt.Y("accuracy:Q", title="mean accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
+    chance = float(rows.chance.iloc[0])
+    layers = [
+        base.mark_rule(opacity=0.5).encode(x, alt.Y("low:Q", title="mean accuracy"), alt.Y2("high:Q")),
+        base.mark_rule(opacity=0.5).encode(alt.X("sads_low:Q", title=x.title), alt.X2("sads_high:Q"), y),
+        base.mark_point(filled=True, size=60, color=theme.MEANING_SCORE).encode(
+            x,
+            y,
+            tooltip=[
+                alt.Tooltip("step:Q", format=","),
+                alt.Tooltip("sads:Q", format=".3f"),
+                alt.Tooltip("accuracy:Q", format=".1%"),
+            ],
+        ),
+        base.mark_text(dy=-10, fontSize=10, color=theme.INK).encode(x, y, alt.Text("step:Q", format=",")),
+        rule(chance, f"chance: {chance:.0%}"),
+    ]
+    chart = alt.layer(*layers).properties(
+        width="container",
+        height=300,
+        title=alt.Title("Accuracy and alignment", subtitle="a point a checkpoint"),
+    )
+    return finish(chart, f"Mean zero-shot accuracy against SADS at {len(rows)} checkpoints.")
