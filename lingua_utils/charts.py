@@ -313,7 +313,11 @@ def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
     mean = alt.Chart(alt.Data(values=[{"mean": float(rows["mean"].mean())}]))
     chart = alt.layer(
         base.mark_bar(height={"band": 0.7}).encode(
-            alt.X("mean:Q", title="content tokens a sentence (mean; line: middle half)"),
+            alt.X(
+                "mean:Q",
+                title="content tokens a sentence (line: middle half, dashed: mean of languages)",
+                axis=alt.Axis(tickCount=6),
+            ),
             colour,
             tooltip=tooltip,
         ),

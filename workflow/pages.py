@@ -113,7 +113,7 @@ def _executed(name: str, last: RunPages, results: Path, sheet: Path) -> Path:
             return folder / f"{name}.ipynb"
     raise FileNotFoundError(
         f"chapter {name} is not among the executed notebooks of {last.folder} and {results / 'chapters'}; "
-        f"run `make runs RUNS={sheet}`"
+        f"run `make results RUNS={sheet}`"
     )
 
 
@@ -264,9 +264,7 @@ def build(source: Path, output: Path) -> Path:
         When the build has warnings or leaves no HTML.
     """
     if output.name != "_build":
-        raise ValueError(
-            f"output is {output}; its last part must be _build, the name that Jupyter Book writes to"
-        )
+        raise ValueError(f"output is {output}; it must end in _build, the name that Jupyter Book writes to")
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
     options = ["--path-output", str(output.parent), "-W", "-n", "--keep-going", "-q"]
     _remove_stale_pages(source, output / "html")

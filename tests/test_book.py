@@ -1,0 +1,294 @@
+"""The book: staged from executed notebooks, built without a warning, complete, and asking nothing outside."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import fake_tables
+import nbformat
+import pytest
+import yaml
+from altair.vegalite.v6 import display
+
+from lingua_utils.glue import glue
+from lingua_utils.models import NEURON_SITES
+from workflow import pages
+
+ROOT = Path(__file__).resolve().parent.parent
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
+PROSE = [page for page in PAGES if page.startswith("book/")]
+
+
+class Requests(HTMLParser):
+    """Addresses that a browser fetches to show a page; links that a reader may follow are not among them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag in {"script", "img", "iframe", "source", "video", "embed"} and given.get("src"):
+            self.found.append(given["src"])
+        if tag == "link" and set((given.get("rel") or "").split()) & {"stylesheet", "icon", "preload"}:
+            self.found.append(given["href"])
+
+
+# ---- the sources ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PROSE)
+def test_a_page_of_prose_begins_with_a_question_and_ends_with_its_limits(page):
+    title, first, *_ = [line for line in (ROOT / f"{page}.md").read_text().splitlines() if line.strip()]
+    assert title.startswith("# ")
+    assert first.endswith("?")
+    headings = re.findall(r"^## (.*)$", (ROOT / f"{page}.md").read_text(), flags=re.M)
+    assert headings[-1] == "What this does not show"
+
+
+def test_the_models_page_lists_the_architectures_that_the_code_knows():
+    page = (ROOT / "book" / "models.md").read_text()
+    rows = dict(
+        (name, module)
+        for names, module in re.findall(r"^\| (`.*`) \| (.*) \|$", page, flags=re.M)
+        for name in re.findall(r"`([^`]+)`", names)
+        if name in NEURON_SITES
+    )
+    assert set(rows) == set(NEURON_SITES)
+    for name, stacks in NEURON_SITES.items():
+        module = re.search(r"`([^`]+)`", rows[name])[1]
+        assert all(site.endswith(module) for site in stacks.values()), name
+
+
+def test_every_reference_is_complete_and_every_citation_has_one():
+    entries = re.findall(r"@\w+\{(\w+),(.*?)\n\}", (ROOT / "book/references.bib").read_text(), flags=re.S)
+    for key, fields in entries:
+        assert all(f"  {field} = " in fields for field in ("title", "author", "year")), key
+    sources = [*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.py")]
+    cited = {
+        key.strip()
+        for source in sources
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", source.read_text())
+        for key in keys.split(",")
+    }
+    assert cited <= {key for key, _ in entries}
+
+
+def test_the_local_mathjax_is_small_and_has_its_licence():
+    folder = ROOT / "book" / "_static" / "mathjax"
+    assert "Apache License" in (folder / "LICENSE").read_text()
+    assert sum(file.stat().st_size for file in folder.rglob("*")) < 2_000_000
+
+
+# ---- staging ----------------------------------------------------------------------------------------------
+
+
+def write_notebook(path: Path, title: str = "# A title", text: str = "", glued: str | None = None) -> None:
+    cells = [nbformat.v4.new_markdown_cell(f"{title}\n\n{text}", id="a")]
+    if glued:
+        metadata = {"scrapbook": {"name": glued, "mime_prefix": ""}}
+        output = nbformat.v4.new_output("display_data", {"text/plain": "1"}, metadata=metadata)
+        cells.append(nbformat.v4.new_code_cell("1", outputs=[output], id="b"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A project of two pages and two chapters, executed for two rows of a sheet."""
+    (tmp_path / "_config.yml").write_text("title: A book\n")
+    chapters = [{"file": "notebooks/04_similarity"}, {"file": "notebooks/08_evolution"}]
+    parts = [{"caption": "The argument", "chapters": chapters}]
+    toc = {"format": "jb-book", "root": "book/intro", "parts": parts}
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "intro.md").write_text(
+        "# Why?\n\n{glue:text}`../notebooks/08_evolution.ipynb::last`\n"
+    )
+    (tmp_path / "lab.csv").write_text("model_id,revision\nlab/bloom-m,step000008\nlab/bloom-m,step001200\n")
+    for revision in ("step000008", "step001200"):
+        run = tmp_path / "results" / "world" / "lab--bloom-m" / revision
+        link = "See [the evolution](08_evolution.ipynb#when) and [elsewhere](https://example.org)."
+        write_notebook(run / "04_similarity.ipynb", f"# At {revision}?", link)
+        table = fake_tables.similarity(steps=(int(revision[4:]),)).drop(
+            columns=["model_id", "revision", "step"]
+        )
+        table.to_parquet(run / "similarity.parquet")
+    write_notebook(tmp_path / "results" / "chapters" / "08_evolution.ipynb", glued="last")
+    return tmp_path
+
+
+def stage(project: Path) -> list[Path]:
+    return pages.stage(project / "lab.csv", project / "results", project / "_build" / "source", root=project)
+
+
+def titles(source: Path) -> list[str]:
+    found = [nbformat.read(path, 4).cells[0].source.splitlines()[0] for path in source.rglob("*.ipynb")]
+    return found + [path.read_text().splitlines()[0] for path in source.rglob("*.md")]
+
+
+def test_a_chapter_is_the_executed_notebook_of_the_last_row(project):
+    stage(project)
+    staged = project / "_build" / "source" / "notebooks" / "04_similarity.ipynb"
+    assert "# At step001200?" in staged.read_text()
+
+
+def test_no_two_pages_have_the_same_title(project):
+    stage(project)
+    found = titles(project / "_build" / "source")
+    assert len(found) == len(set(found)) == 6
+    assert "# bloom-m at step 1,200: similarity" in found
+
+
+def test_links_of_a_run_page_still_lead_to_the_chapters(project):
+    stage(project)
+    page = project / "_build/source/runs/world/lab--bloom-m/step000008/04_similarity.ipynb"
+    assert "(../../../../notebooks/08_evolution.ipynb#when)" in page.read_text()
+    assert "(https://example.org)" in page.read_text()
+
+
+def test_the_table_of_contents_lists_every_run_in_the_order_of_training(project):
+    stage(project)
+    toc = yaml.safe_load((project / "_build/source/_toc.yml").read_text())
+    part = toc["parts"][-1]
+    assert part["caption"] == "Every run"
+    files = [section["file"] for section in part["chapters"][0]["sections"]]
+    assert files == [f"runs/world/lab--bloom-m/step{step}/04_similarity" for step in ("000008", "001200")]
+
+
+def test_the_index_of_a_model_shows_the_numbers_of_its_tables(project):
+    stage(project)
+    page = (project / "_build/source/runs/world/lab--bloom-m/index.md").read_text()
+    table = fake_tables.similarity(steps=(1200,)).query("layer == 'all' and kind == 'all' and not centred")
+    assert f"| step 1,200 | {table.lrds.item():.3f} ± 0.010 | {table.sads.item():.3f} ± 0.010 | – |" in page
+
+
+def test_staging_again_rewrites_nothing(project):
+    assert len(stage(project)) == 8
+    assert stage(project) == []
+
+
+def test_a_page_that_pastes_from_a_changed_notebook_is_touched(project):
+    stage(project)
+    intro = project / "_build/source/book/intro.md"
+    before = intro.stat().st_mtime_ns
+    write_notebook(project / "results/chapters/08_evolution.ipynb", "# Another title", glued="last")
+    assert [path.name for path in stage(project)] == ["08_evolution.ipynb"]
+    assert intro.stat().st_mtime_ns > before
+
+
+def test_a_run_that_left_the_sheet_leaves_the_book(project):
+    stage(project)
+    (project / "lab.csv").write_text("model_id,revision\nlab/bloom-m,step001200\n")
+    stage(project)
+    assert not (project / "_build/source/runs/world/lab--bloom-m/step000008").exists()
+
+
+def test_a_chapter_that_was_not_executed_is_named_with_the_command(project):
+    shutil.rmtree(project / "results/chapters")
+    with pytest.raises(FileNotFoundError, match=r"chapter 08_evolution .* run `make results RUNS=.*lab.csv`"):
+        stage(project)
+
+
+def test_a_pasted_value_that_is_not_there_is_named_with_its_notebook(project):
+    write_notebook(project / "results/chapters/08_evolution.ipynb", glued="first")
+    with pytest.raises(ValueError, match=r"book/intro.md pastes 'last' from notebooks/08_evolution.ipynb"):
+        stage(project)
+
+
+def test_a_run_without_notebooks_stays_in_the_index(project):
+    (project / "results/world/lab--bloom-m/step000008/04_similarity.ipynb").unlink()
+    stage(project)
+    page = (project / "_build/source/runs/world/lab--bloom-m/index.md").read_text()
+    assert re.search(r"\| step 8 \| .* \| not run \|", page)
+
+
+def test_a_book_can_only_go_where_jupyter_book_writes(project):
+    with pytest.raises(ValueError, match="must end in _build"):
+        pages.build(project, project / "site")
+
+
+def test_a_build_with_warnings_fails_and_fails_again(project, capfd):
+    source = project / "_build" / "source"
+    stage(project)
+    (source / "book" / "intro.md").write_text("# Why?\n\n[a link to nowhere](nowhere.md)\n")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="not built without warnings"):
+            pages.build(source, project / "_build")
+        assert "nowhere" in capfd.readouterr().err
+
+
+def test_a_glued_value_carries_its_name_in_the_output(monkeypatch):
+    shown = []
+    monkeypatch.setattr("lingua_utils.glue.display", lambda data, **more: shown.append((data, more)))
+    glue("last", 0.25, show=False)
+    (data, more) = shown[0]
+    assert more["metadata"]["scrapbook"]["name"] == "last"
+    assert data == {"application/papermill.record/text/plain": "0.25"}
+
+
+# ---- the built book ---------------------------------------------------------------------------------------
+
+
+def test_every_page_of_the_table_of_contents_is_built(built_book):
+    missing = [page for page in PAGES if not (built_book / f"{page}.html").is_file()]
+    assert not missing
+    assert (built_book / "index.html").is_file()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_chapter_shows_outputs_and_no_error(built_book, chapter):
+    page = (built_book / f"{chapter}.html").read_text()
+    assert page.count('class="cell_output') >= 3
+    assert "Traceback" not in page
+
+
+def test_no_page_asks_the_network_for_anything(built_book):
+    outside = {
+        f"{page.relative_to(built_book)}: {address}"
+        for page in built_book.rglob("*.html")
+        for address in Requests(page.read_text(encoding="utf-8")).found
+        if re.match(r"(https?:)?//", address)
+    }
+    assert not outside
+
+
+def test_no_style_sheet_asks_the_network_for_anything(built_book):
+    for sheet in (built_book / "_static").rglob("*.css"):
+        asked = re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
+        assert not asked, sheet
+
+
+def test_thebe_is_on_no_page(built_book):
+    assert not [page for page in built_book.rglob("*.html") if "sphinx-thebe.js" in page.read_text()]
+
+
+def test_vega_is_loaded_where_there_are_charts_and_nowhere_else(built_book):
+    for page in built_book.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert ("vega-bundle.js" in text) == ("vegaEmbed(" in text), page
+
+
+def test_the_bundle_answers_for_the_versions_that_altair_asks_for(built_book):
+    end = (built_book / "_static" / "vega-bundle.js").read_text()[-300:]
+    for version in (display.VEGA_VERSION, display.VEGALITE_VERSION, display.VEGAEMBED_VERSION):
+        assert f"version='{version}'" in end
+
+
+def test_a_chapter_opens_in_colab_and_a_copy_of_it_does_not(built_book):
+    address = "https://colab.research.google.com/github/lingua-franca-book/lingua-franca-book/blob/main/"
+    for chapter in CHAPTERS:
+        assert f'href="{address}{chapter}.ipynb"' in (built_book / f"{chapter}.html").read_text()
+    for page in (built_book / "runs").rglob("*.html"):
+        assert "colab.research.google.com/github" not in page.read_text()
+
+
+def test_every_row_of_the_sheet_has_its_pages(built_book, small_book):
+    for row in small_book.rows:
+        folder = built_book / "runs" / "world" / row["model_id"].replace("/", "--")
+        assert (folder / row["revision"] / "04_similarity.html").is_file()
+        assert (folder / "index.html").is_file()

@@ -1,0 +1,193 @@
+"""The built book in a real browser with the network off: it draws, stays silent, and its controls work."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import fake_tables
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from test_book import PAGES, ROOT
+from test_charts import corpus
+
+from lingua_utils import charts, theme
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 120_000  # milliseconds; a page takes one or two seconds, much more on a busy machine
+DRAWN = "() => [...document.querySelectorAll('[id^=altair-viz]')].every(chart => chart.querySelector('svg'))"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; without it these tests fail, they do not skip."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"no browser at {CHROMIUM}; install it with `apt-get install chromium`", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page opened from disk with the network blocked, and everything that went wrong on it."""
+
+    def __init__(self, context: BrowserContext, path: Path) -> None:
+        self.wrong: list[str] = []
+        context.route("**/*", self._only_files)
+        context.set_default_timeout(PATIENCE)
+        self.page: Page = context.new_page()
+        self.page.on("console", self._listen)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_function(DRAWN)
+
+    def _only_files(self, route) -> None:
+        if route.request.url.startswith(("file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            route.abort()
+
+    def _listen(self, message) -> None:
+        if message.type in {"error", "warning"}:
+            self.wrong.append(f"{message.type}: {message.text}")
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page in a context of its own."""
+    contexts = []
+
+    def opened(path: Path, scheme: str = "light", width: int = 1400) -> Visit:
+        contexts.append(browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}))
+        return Visit(contexts[-1], path)
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_shown_whole_and_in_silence(built_book, visit, name, scheme):
+    assert visit(built_book / f"{name}.html", scheme).wrong == []
+
+
+def test_a_run_page_is_shown_whole_and_in_silence(built_book, visit):
+    page = next((built_book / "runs").rglob("04_similarity.html"))
+    assert visit(page).wrong == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_a_phone(built_book, visit, name):
+    page = visit(built_book / f"{name}.html", width=420).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_charts_stand_on_the_dark_page_without_a_light_box(built_book, visit):
+    page = visit(built_book / "notebooks/08_evolution.html", "dark").page
+    boxes = "[...document.querySelectorAll('.output.text_html:has(.vega-embed)')]"
+    colours = page.evaluate(f"{boxes}.map(box => getComputedStyle(box).backgroundColor)")
+    assert set(colours) == {"rgba(0, 0, 0, 0)"}
+    labels = "[...document.querySelectorAll('.vega-embed .role-axis-label text')]"
+    assert page.evaluate(f"getComputedStyle({labels}[0]).fill === getComputedStyle(document.body).color")
+
+
+def test_formulas_are_set_by_the_local_mathjax(built_book, visit):
+    page = visit(built_book / "book/method.html").page
+    page.wait_for_selector("mjx-container")
+    assert page.locator("mjx-merror").count() == 0
+
+
+def places(page: Page) -> list[str]:
+    """Where the marks of the page's first chart are drawn."""
+    return page.evaluate(
+        "[...document.querySelector('.vega-embed svg').querySelectorAll('.mark-symbol path')]"
+        ".map(mark => mark.getAttribute('transform') + mark.getAttribute('fill'))"
+    )
+
+
+def set_control(page: Page, name: str, value: int) -> None:
+    page.evaluate(
+        "([name, value]) => { const input = document.querySelector(`.vega-bindings input[name=${name}]`);"
+        "input.value = value; input.dispatchEvent(new Event('input')); }",
+        [name, value],
+    )
+
+
+@pytest.mark.parametrize("control", ["step_at", "layer_at"])
+def test_a_moved_slider_changes_the_sentence_map(visit, chart_page, control):
+    page = visit(chart_page(charts.sentence_map(fake_tables.projection(), corpus()))).page
+    before = places(page)
+    title = page.locator(".role-title-text").first.text_content()
+    set_control(page, control, 2)
+    page.wait_for_timeout(300)
+    assert len(before) > 100
+    assert places(page) != before
+    assert page.locator(".role-title-text").first.text_content() != title
+
+
+def test_the_sentence_map_opens_the_book_and_answers_its_slider(built_book, visit):
+    page = visit(built_book / "book/intro.html").page
+    before = places(page)
+    steps = int(page.locator(".vega-bindings input[name=step_at]").first.get_attribute("max"))
+    assert steps >= 1
+    set_control(page, "step_at", 0)
+    page.wait_for_timeout(300)
+    assert places(page) != before
+
+
+def test_the_sentence_map_is_coloured_by_meaning_when_asked(visit, chart_page):
+    page = visit(chart_page(charts.sentence_map(fake_tables.projection(), corpus()))).page
+    before = places(page)
+    page.locator("input[name=colour_by][value=meaning]").check()
+    page.wait_for_timeout(300)
+    assert places(page) != before
+
+
+def test_a_text_under_the_pointer_is_shown_as_text(visit, chart_page):
+    hostile = "<img src=x onerror='window.broken = true'></script><b>bold</b>"
+    opened = visit(chart_page(charts.sentence_map(fake_tables.projection(), corpus(hostile))))
+    opened.page.locator(".vega-embed .mark-symbol path").first.hover(force=True)
+    tooltip = opened.page.wait_for_selector("#vg-tooltip-element.visible")
+    assert hostile in tooltip.inner_text()
+    assert tooltip.query_selector("img, b") is None
+    assert opened.page.evaluate("window.broken") is None
+    assert opened.wrong == []
+
+
+def test_a_missing_request_would_be_noticed(visit, tmp_path):
+    page = tmp_path / "asks.html"
+    page.write_text("<!doctype html><title>asks</title><img src='https://example.org/picture.png'>")
+    assert any("example.org" in line for line in visit(page).wrong)
+
+
+@pytest.fixture
+def chart_page(tmp_path):
+    """A page with one chart as a notebook shows it, beside the book's bundle."""
+    specification = importlib.util.spec_from_file_location("offline", ROOT / "book" / "_ext" / "offline.py")
+    offline = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(offline)
+
+    def write(chart) -> Path:
+        theme.use()
+        (tmp_path / "bundle.js").write_text(offline.bundle(), encoding="utf-8")
+        page = tmp_path / "chart.html"
+        page.write_text(
+            "<!doctype html><meta charset='utf-8'><title>chart</title><script src='bundle.js'></script>"
+            f"<body style='width: 800px'>{chart._repr_mimebundle_()['text/html']}</body>",
+            encoding="utf-8",
+        )
+        return page
+
+    return write
