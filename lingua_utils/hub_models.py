@@ -23,7 +23,7 @@ _TOKENIZER = re.compile(
 )
 
 
-def fetch_model(model_id: str, revision: str = "main") -> Path:
+def fetch_model(repository: hub.Repository) -> Path:
     """Folder with a model's configuration and its weights in safetensors, downloaded if it is not there yet.
 
     Pickled weights are converted once, by torch's weights-only loader; a log line says so.
@@ -31,13 +31,12 @@ def fetch_model(model_id: str, revision: str = "main") -> Path:
     Raises
     ------
     FileNotFoundError, PermissionError, ConnectionError, OSError, ValueError
-        As :func:`hub.look_up` and :func:`hub.fetch`, and as :func:`pickled.convert`.
+        As :func:`weight_files`, :func:`hub.fetch` and :func:`pickled.convert`.
     """
-    repository = hub.look_up(model_id, revision)
     weights = weight_files(repository)
     beside = ("config.json", "generation_config.json", *_SAFETENSORS.values())
     if not _has(repository, _SAFETENSORS):
-        cache = hf.cached_assets_path("lingua_utils", model_id.replace("/", "--"), "safetensors")
+        cache = hf.cached_assets_path("lingua_utils", repository.repo_id.replace("/", "--"), "safetensors")
         target = cache / repository.commit
         if target.is_dir():
             return target
@@ -46,7 +45,7 @@ def fetch_model(model_id: str, revision: str = "main") -> Path:
     if _has(repository, _SAFETENSORS):
         return hub.fetch(repository, names)
     source = hub.fetch(repository, names, extra=hub.size(repository, weights))
-    with hub.explained(model_id, revision, "model"):
+    with hub.explained(repository.repo_id, repository.revision, "model"):
         return pickled.convert(source, target, str(repository))
 
 
@@ -111,6 +110,11 @@ def weight_files(repository: hub.Repository) -> tuple[str, ...]:
         f"{repository} has no weights that can be read: none of {', '.join(_SAFETENSORS | _PICKLED)}, whole "
         f"or in shards; it has {', '.join(sorted(repository.files))}"
     )
+
+
+def weight_bytes(repository: hub.Repository) -> int:
+    """Size of a model's weights as they are saved."""
+    return hub.size(repository, weight_files(repository))
 
 
 def weights_fingerprint(repository: hub.Repository) -> str:

@@ -5,21 +5,18 @@ gate × up in gated MLPs. :data:`NEURON_SITES` is the only table of architecture
 is a row there.
 """
 
-import difflib
 import hashlib
 import json
 import logging
 import os
 import pickle
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
@@ -29,7 +26,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from lingua_utils import files
+from lingua_utils import devices, files, hub, hub_models
+from lingua_utils.revisions import nearest, training_step
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +74,6 @@ TOKENIZERS = {
     f"bigscience/bloom-{size}-intermediate": f"bigscience/bloom-{size}"
     for size in ("560m", "1b1", "1b7", "3b", "7b1")
 }
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -260,17 +256,22 @@ def load_model(
     revision : str
         A checkpoint of the lab (``"step000600"``; ``"main"`` is the last), or a branch, tag or commit.
     device : str or torch.device, optional
-        Default: ``"cuda"`` where there is one, else ``"mps"``, else ``"cpu"``.
+        Default: ``"cuda"`` where there is one, else ``"mps"``, else ``"cpu"``. ``"auto"`` spreads the model
+        over all GPUs (``device_map="auto"``).
     dtype : {"auto", "float32", "bfloat16", "float16"} or torch.dtype
         ``"auto"``: as the weights were saved; the lab saves float32.
 
     Raises
     ------
     ValueError
-        For an unknown or mixture-of-experts architecture, device or dtype, and for weights that only an
-        unsafe unpickling could read: all but the last before any weight is read.
+        For an unknown or mixture-of-experts architecture, device or dtype, a tokenizer that does not belong
+        to the model, and for weights that only an unsafe unpickling could read.
     FileNotFoundError
         For a model or revision that is not there; the message names the nearest that are.
+    MemoryError
+        For a model that the GPU has no room for; the message says what would fit.
+    PermissionError, ConnectionError, OSError
+        From the Hub, see :mod:`lingua_utils.hub`. What can be told without the weights is told before them.
 
     Notes
     -----
@@ -283,36 +284,88 @@ def load_model(
     >>> loaded.sites[0].name, loaded.sites[0].width  # doctest: +SKIP
     ('h.0.mlp.dense_4h_to_h', 512)
     """
-    chosen_device, chosen_dtype = _device(device), _dtype(dtype)
+    chosen_device, chosen_dtype = devices.choose_device(device), devices.choose_dtype(dtype)
     folder = checkpoint_folder(model_id, revision)
     what = f"{model_id} at {revision}"
     if folder is None:
-        config_file = _hub_config(model_id, revision)
-        source, pinned = model_id, {"revision": _commit(config_file)}
+        repository = hub.look_up(model_id, revision)
+        config = hub_models.fetch_config(repository)
     else:
-        config_file = folder / "config.json"
-        source, pinned = str(folder), {}
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         revision = folder.name if model_id.startswith("lab/") else revision
-    stacks = _stacks(json.loads(config_file.read_text(encoding="utf-8")), what)
-
-    elsewhere = TOKENIZERS.get(model_id)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            elsewhere or source, trust_remote_code=False, **({} if elsewhere else pinned)
-        )
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(f"no tokenizer for {what}: {_first_line(error)}") from error
-    if tokenizer.pad_token is None:
-        # Something to fill batches with; masked, so it enters no mean, and the embedding keeps its size.
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+    stacks = _stacks(config, what)
+    n_bytes = _weight_bytes(folder) if folder else hub_models.weight_bytes(repository)
+    _check_memory(what, n_bytes, config, chosen_device, chosen_dtype)
+    kept_in = (TOKENIZERS[model_id], "main") if model_id in TOKENIZERS else (model_id, revision)
+    tokenizer = _tokenizer(folder or hub_models.fetch_tokenizer(*kept_in), what)
+    check_vocabulary(tokenizer, _rows(config), what)
+    if folder is None:
+        folder = hub_models.fetch_model(repository)
 
     auto_class = {
         ("decoder",): AutoModelForCausalLM,
         ("encoder",): AutoModelForMaskedLM,
         ("encoder", "decoder"): AutoModelForSeq2SeqLM,
     }[tuple(stacks)]
-    model = _weights(auto_class, source, what, {"dtype": chosen_dtype, **pinned})
-    return LoadedModel.wrap(model.to(chosen_device), tokenizer, model_id, revision)
+    spread = {"device_map": "auto"} if chosen_device is None else {}
+    model = _weights(auto_class, str(folder), what, {"dtype": chosen_dtype, **spread})
+    if chosen_device is not None:
+        model = model.to(chosen_device)
+    return LoadedModel.wrap(model, tokenizer, model_id, revision)
+
+
+def _tokenizer(folder: Path, what: str) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(f"no tokenizer for {what}: {_first_line(error)}") from error
+    if tokenizer.pad_token is None:
+        # Something to fill batches with; masked, so it enters no mean, and the embedding keeps its size.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+    return tokenizer
+
+
+def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str) -> None:
+    """Raise if a tokenizer has tokens of text that a model's embedding has no row for.
+
+    Added tokens beyond the embedding (an image token, a pad token) do no harm: no text has them. Rows that no
+    token uses do none either: embeddings are padded to round sizes.
+
+    Raises
+    ------
+    ValueError
+        With how many there are, and the size of the embedding.
+    """
+    vocabulary, added = tokenizer.get_vocab(), tokenizer.get_added_vocab()
+    beyond = sum(index >= n_rows and token not in added for token, index in vocabulary.items())
+    if beyond:
+        raise ValueError(
+            f"{what}: {beyond:,} of the {len(vocabulary):,} tokens of its tokenizer are beyond the {n_rows:,} rows "
+            "of its embedding; name the repository whose tokenizer it was trained with in TOKENIZERS in "
+            "lingua_utils/models.py"
+        )
+
+
+def _rows(config: dict) -> int:
+    """Rows of the embedding that a configuration asks for."""
+    fields = {name: value for name, value in config.items() if name != "model_type"}
+    return AutoConfig.for_model(config["model_type"], **fields).get_text_config().vocab_size
+
+
+def _weight_bytes(folder: Path) -> int:
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    return sum(path.stat().st_size for path in weights)
+
+
+def _check_memory(
+    what: str, n_bytes: int, config: dict, device: torch.device | None, dtype: str | torch.dtype
+) -> None:
+    free = devices.free_memory(device)
+    if free is None:
+        return
+    saved = devices.saved_dtype(config)
+    others = [] if device is None else devices.free_memory(None)[: -len(free)]
+    devices.check_memory(what, n_bytes // saved.itemsize, saved if dtype == "auto" else dtype, free, others)
 
 
 def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrainedModel:
@@ -354,7 +407,7 @@ def checkpoint_folder(model_id: str, revision: str = "main") -> Path | None:
         model = lab_folder() / model_id.removeprefix("lab/")
         if not model.is_dir():
             raise FileNotFoundError(
-                f"{model_id} is not in {lab_folder()}; {_nearest(model_id, _lab_models())}"
+                f"{model_id} is not in {lab_folder()}; {nearest(model_id, _lab_models())}"
             )
         revisions = _revisions(model)
         if revision == "main" and revisions:
@@ -370,7 +423,7 @@ def checkpoint_folder(model_id: str, revision: str = "main") -> Path | None:
             return model
         revisions = _revisions(model)
     if revision not in revisions:
-        raise FileNotFoundError(f"{model_id} has no revision {revision!r}; {_nearest(revision, revisions)}")
+        raise FileNotFoundError(f"{model_id} has no revision {revision!r}; {nearest(revision, revisions)}")
     return model / revision
 
 
@@ -386,36 +439,11 @@ def _revisions(model: Path) -> list[str]:
     return sorted(names, key=lambda name: (training_step(name) or 0, name))
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    """``"there are ..."``: what is known, the nearest few where it is much."""
-    if not known:
-        return "there is none"
-    step = training_step(name)
-    if len(known) <= 12:
-        return f"there are {', '.join(known)}"
-    if step is None:
-        return f"the nearest are {', '.join(difflib.get_close_matches(name, known, 5, 0) or known[:5])}"
-    near = sorted(known, key=lambda other: abs((training_step(other) or 0) - step))[:4]
-    return f"the nearest of {len(known)} are {', '.join(sorted(near, key=known.index))}"
-
-
-def training_step(revision: str) -> int | None:
-    """Training step that a revision's name tells, None where it tells none.
-
-    Examples
-    --------
-    >>> [training_step(name) for name in ("step000600", "global_step1000", "step50000-tokens210B", "main")]
-    [600, 1000, 50000, None]
-    """
-    found = re.search(r"(?:step|checkpoint)[-_]?(\d+)(k?)", revision, re.IGNORECASE)
-    return int(found[1]) * (1000 if found[2] else 1) if found else None
-
-
 def weights_fingerprint(model_id: str, revision: str = "main") -> str:
-    """Identity of a model's weights: sha256 of the weight files on this disk, or the commit on the Hub."""
+    """Identity of a model's weights, here or on the Hub: SHA-256 over the SHA-256 of each weight file."""
     folder = checkpoint_folder(model_id, revision)
     if folder is None:
-        return _commit(_hub_config(model_id, revision))
+        return hub_models.weights_fingerprint(hub.look_up(model_id, revision))
     weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     if not weights:
         raise FileNotFoundError(f"no weights in {folder}: neither *.safetensors nor *.bin")
@@ -424,50 +452,6 @@ def weights_fingerprint(model_id: str, revision: str = "main") -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _hub_config(model_id: str, revision: str) -> Path:
-    """``config.json`` in the Hub's cache, fetched where it is not there yet."""
-    try:
-        return Path(hf_hub_download(model_id, "config.json", revision=revision))
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise FileNotFoundError(
-            f"cannot get {model_id} at {revision} from the Hub: {_first_line(error)}; "
-            "give a lab model (lab/bloom-m), a folder, or an existing repository and revision"
-        ) from error
-
-
-def _commit(cached: Path) -> str:
-    """Commit of a file in the Hub's cache, which lies in snapshots/<commit>/."""
-    return cached.parent.name
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    if device is None:
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise ValueError(f"unknown device {device!r}; use cpu, cuda, cuda:1, mps, or None") from None
-    count = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }.get(chosen.type, 0)
-    if (chosen.index or 0) >= count:
-        raise ValueError(
-            f"device {device!r}: torch sees {count} device(s) of type {chosen.type} here; use cpu"
-        )
-    return chosen
-
-
-def _dtype(dtype: str | torch.dtype) -> str | torch.dtype:
-    if dtype == "auto" or dtype in DTYPES.values():
-        return dtype
-    if dtype not in DTYPES:
-        raise ValueError(f"unknown dtype {dtype!r}; use auto, {', '.join(DTYPES)}")
-    return DTYPES[dtype]
 
 
 def _first_line(error: Exception) -> str:

@@ -44,6 +44,10 @@ def pickled_bloom(bloom, tmp_path_factory) -> Path:
     return folder
 
 
+def fetch_model(model_id: str, revision: str = "main") -> Path:
+    return hub_models.fetch_model(hub.look_up(model_id, revision))
+
+
 class Payload:
     """An object whose unpickling creates a file."""
 
@@ -68,7 +72,7 @@ def one_line(error) -> str:
 def test_a_model_is_fetched_with_its_tokenizer_and_nothing_else(local_hub, bloom):
     contents = {path.name: path.read_bytes() for path in bloom.iterdir()}
     local_hub.add("lab/tiny", contents | {"README.md": b"#", "modeling_tiny.py": b"raise SystemExit"})
-    folder = hub_models.fetch_model("lab/tiny")
+    folder = fetch_model("lab/tiny")
     assert {path.name for path in folder.iterdir()} == {"config.json", "generation_config.json", WEIGHTS}
     hub_models.fetch_tokenizer("lab/tiny")
     assert not {"README.md", "modeling_tiny.py"} & {path.name for path in folder.iterdir()}
@@ -79,36 +83,36 @@ def test_a_model_is_fetched_with_its_tokenizer_and_nothing_else(local_hub, bloom
 def test_each_revision_has_its_own_weights(local_hub, bloom, tmp_path):
     local_hub.add("lab/tiny", bloom, "global_step1000")
     local_hub.add("lab/tiny", save_tiny("bloom", tmp_path / "other", seed=1), "global_step2000")
-    first, second = (hub_models.fetch_model("lab/tiny", f"global_step{step}000") for step in (1, 2))
+    first, second = (fetch_model("lab/tiny", f"global_step{step}000") for step in (1, 2))
     assert (first / WEIGHTS).read_bytes() == (bloom / WEIGHTS).read_bytes() != (second / WEIGHTS).read_bytes()
 
 
 def test_a_second_look_downloads_nothing(local_hub, bloom):
     local_hub.add("lab/tiny", bloom)
-    hub_models.fetch_model("lab/tiny")
-    hub_models.fetch_model("lab/tiny")
+    fetch_model("lab/tiny")
+    fetch_model("lab/tiny")
     assert len(local_hub.downloads(WEIGHTS)) == 1
 
 
 def test_what_is_in_the_cache_is_read_without_a_network(local_hub, bloom, caplog):
     local_hub.add("lab/tiny", bloom, "step100")
-    folder = hub_models.fetch_model("lab/tiny", "step100")
+    folder = fetch_model("lab/tiny", "step100")
     local_hub.stop()
-    assert hub_models.fetch_model("lab/tiny", "step100") == folder
+    assert fetch_model("lab/tiny", "step100") == folder
     assert "from the cache" in caplog.text
 
 
 def test_without_a_network_the_message_says_what_needs_none(local_hub):
     local_hub.stop()
     with pytest.raises(ConnectionError) as error:
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
     assert "cannot reach the Hub" in one_line(error) and "lab/bloom-m" in str(error.value)
 
 
 def test_a_gated_repository_says_where_to_ask_and_how_to_log_in(local_hub, bloom, tmp_path):
     local_hub.add("meta-llama/Llama-2-7b-hf", bloom, gated=True)
     with pytest.raises(PermissionError) as error:
-        hub_models.fetch_model("meta-llama/Llama-2-7b-hf")
+        fetch_model("meta-llama/Llama-2-7b-hf")
     assert f"{local_hub.url}/meta-llama/Llama-2-7b-hf" in one_line(error)
     assert "hf auth login" in str(error.value) and "HF_TOKEN" in str(error.value)
     assert left_over(tmp_path) == []
@@ -118,9 +122,9 @@ def test_a_token_without_access_is_told_so_and_one_with_access_reads(local_hub, 
     local_hub.add("meta-llama/Llama-2-7b-hf", bloom, gated=True)
     monkeypatch.setenv("HF_TOKEN", "hf_me")
     with pytest.raises(PermissionError, match="the token in use has no access yet"):
-        hub_models.fetch_model("meta-llama/Llama-2-7b-hf")
+        fetch_model("meta-llama/Llama-2-7b-hf")
     local_hub.members.add("hf_me")
-    assert (hub_models.fetch_model("meta-llama/Llama-2-7b-hf") / WEIGHTS).is_file()
+    assert (fetch_model("meta-llama/Llama-2-7b-hf") / WEIGHTS).is_file()
 
 
 def test_an_unknown_repository_names_the_nearest(local_hub):
@@ -152,13 +156,13 @@ def test_a_main_without_a_model_names_the_checkpoints(local_hub):
     local_hub.add("HuggingFaceTB/SmolLM3-3B-checkpoints", {"README.md": b"#"})
     local_hub.add("HuggingFaceTB/SmolLM3-3B-checkpoints", {"config.json": b"{}"}, "stage1-step-40000")
     with pytest.raises(FileNotFoundError, match=r"holds no model .* there is stage1-step-40000"):
-        hub_models.fetch_model("HuggingFaceTB/SmolLM3-3B-checkpoints")
+        fetch_model("HuggingFaceTB/SmolLM3-3B-checkpoints")
 
 
 def test_a_repository_without_weights_says_what_it_has(local_hub):
     local_hub.add("lab/tiny", {"config.json": b"{}", "model.gguf": b"0"})
     with pytest.raises(FileNotFoundError, match=r"no weights that can be read.*model\.gguf"):
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
 
 
 def test_a_checkpoint_without_tokenizer_takes_that_of_main(local_hub, bloom, caplog):
@@ -179,7 +183,7 @@ def test_sharded_weights_are_fetched_by_their_index(local_hub, bloom, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(bloom)
     model.save_pretrained(tmp_path / "shards", max_shard_size="40KB")
     local_hub.add("lab/tiny", tmp_path / "shards")
-    folder = hub_models.fetch_model("lab/tiny")
+    folder = fetch_model("lab/tiny")
     assert len(hub_models.weight_files(hub.look_up("lab/tiny"))) > 1
     loaded = AutoModelForCausalLM.from_pretrained(folder)
     assert all(map(torch.equal, model.parameters(), loaded.parameters()))
@@ -189,7 +193,7 @@ def test_a_missing_shard_is_named(local_hub):
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
     local_hub.add("lab/tiny", {"config.json": b"{}", f"{WEIGHTS}.index.json": json.dumps(index).encode()})
     with pytest.raises(FileNotFoundError, match=r"model-00001-of-00002\.safetensors, which is not there"):
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
 
 
 # -- downloads that go wrong
@@ -198,7 +202,7 @@ def test_a_missing_shard_is_named(local_hub):
 def test_a_download_cut_off_half_way_is_resumed(local_hub, bloom, tmp_path):
     local_hub.add("lab/tiny", bloom)
     local_hub.cut[WEIGHTS] = 1
-    folder = hub_models.fetch_model("lab/tiny")
+    folder = fetch_model("lab/tiny")
     half = (bloom / WEIGHTS).stat().st_size // 2
     assert local_hub.downloads(WEIGHTS) == [None, f"bytes={half // 1024 * 1024}-"]
     assert (folder / WEIGHTS).read_bytes() == (bloom / WEIGHTS).read_bytes()
@@ -208,25 +212,25 @@ def test_a_truncated_file_is_never_taken_for_whole(local_hub, bloom, tmp_path):
     local_hub.add("lab/tiny", bloom)
     local_hub.shrunk.add(WEIGHTS)
     with pytest.raises(ConnectionError, match="broke off") as error:
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
     assert "run again" in one_line(error)
     assert left_over(tmp_path) == [] and not list(tmp_path.rglob(WEIGHTS))
     local_hub.shrunk.clear()
-    assert (hub_models.fetch_model("lab/tiny") / WEIGHTS).stat().st_size == (bloom / WEIGHTS).stat().st_size
+    assert (fetch_model("lab/tiny") / WEIGHTS).stat().st_size == (bloom / WEIGHTS).stat().st_size
 
 
 def test_a_file_truncated_in_the_cache_is_fetched_again(local_hub, bloom):
     local_hub.add("lab/tiny", bloom)
-    weights = hub_models.fetch_model("lab/tiny") / WEIGHTS
+    weights = fetch_model("lab/tiny") / WEIGHTS
     os.truncate(weights, 100)
-    assert (hub_models.fetch_model("lab/tiny") / WEIGHTS).read_bytes() == (bloom / WEIGHTS).read_bytes()
+    assert (fetch_model("lab/tiny") / WEIGHTS).read_bytes() == (bloom / WEIGHTS).read_bytes()
 
 
 def test_a_file_whose_content_is_not_what_was_announced_is_refused(local_hub, bloom, tmp_path):
     local_hub.add("lab/tiny", bloom)
     local_hub.damaged.add(WEIGHTS)
     with pytest.raises(OSError, match="hash differs") as error:
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
     assert "removed" in one_line(error) and not list(tmp_path.rglob(WEIGHTS))
 
 
@@ -248,7 +252,7 @@ def test_a_disk_that_fills_up_on_the_way_says_so(local_hub, bloom, monkeypatch, 
     local_hub.add("lab/tiny", bloom)
     monkeypatch.setattr(huggingface_hub.file_download, "http_get", full)
     with pytest.raises(OSError, match="filled up") as error:
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
     assert error.value.errno == errno.ENOSPC and "make room" in one_line(error)
     assert left_over(tmp_path) == []
 
@@ -259,8 +263,8 @@ def test_a_disk_that_fills_up_on_the_way_says_so(local_hub, bloom, monkeypatch, 
 def test_pickled_weights_are_converted_once_and_said_so(local_hub, bloom, pickled_bloom, caplog):
     local_hub.add("bigscience/bloom-560m-intermediate", pickled_bloom, "global_step1000")
     with caplog.at_level(logging.WARNING):
-        folder = hub_models.fetch_model("bigscience/bloom-560m-intermediate", "global_step1000")
-        again = hub_models.fetch_model("bigscience/bloom-560m-intermediate", "global_step1000")
+        folder = fetch_model("bigscience/bloom-560m-intermediate", "global_step1000")
+        again = fetch_model("bigscience/bloom-560m-intermediate", "global_step1000")
     assert folder == again and caplog.text.count("pickled weights only") == 1
     assert not list(folder.glob("*.bin"))
     theirs, ours = load_file(bloom / WEIGHTS), load_file(folder / WEIGHTS)
@@ -281,7 +285,7 @@ def test_pickled_shards_and_tied_weights_come_through(local_hub, bloom, tmp_path
     shutil.copy(bloom / "config.json", tmp_path)
     contents = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     local_hub.add("lab/tiny", contents)
-    folder = hub_models.fetch_model("lab/tiny")
+    folder = fetch_model("lab/tiny")
     ours = load_file(folder / "model-00001-of-00002.safetensors") | load_file(
         folder / "model-00002-of-00002.safetensors"
     )
@@ -297,7 +301,7 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(local_hub, bloom, tmp_pa
         "evil/model", contents | {"pytorch_model.bin": (tmp_path / "pytorch_model.bin").read_bytes()}
     )
     with pytest.raises(ValueError, match="weights-only loader refuses") as error:
-        hub_models.fetch_model("evil/model")
+        fetch_model("evil/model")
     assert "nothing of it was run" in one_line(error)
     assert not evidence.exists()
     assert not list(tmp_path.rglob("*.safetensors"))
@@ -308,7 +312,7 @@ def test_a_damaged_pickle_is_named(local_hub, pickled_bloom):
     contents["pytorch_model.bin"] = contents["pytorch_model.bin"][:2000]
     local_hub.add("lab/tiny", contents)
     with pytest.raises(ValueError, match=r"pytorch_model\.bin") as error:
-        hub_models.fetch_model("lab/tiny")
+        fetch_model("lab/tiny")
     one_line(error)
 
 

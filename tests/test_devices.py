@@ -1,0 +1,68 @@
+"""Whether a model fits, told without a GPU: sizes in, a message out."""
+
+import pytest
+import torch
+
+from lingua_utils.devices import check_memory, choose_device, memory_needed, saved_dtype
+
+GB = 10**9
+BLOOM_7B1 = 7_069_016_064
+
+
+def refusal(*arguments) -> str:
+    with pytest.raises(MemoryError) as error:
+        check_memory("bloom-7b1", BLOOM_7B1, *arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_memory_grows_with_parameters_and_the_width_of_the_dtype():
+    assert memory_needed(BLOOM_7B1, torch.float32) > 2 * BLOOM_7B1 * 2
+    assert memory_needed(BLOOM_7B1, torch.bfloat16) < memory_needed(BLOOM_7B1, torch.float32)
+    assert memory_needed(2 * BLOOM_7B1, torch.bfloat16) > memory_needed(BLOOM_7B1, torch.bfloat16)
+
+
+def test_a_model_that_fits_passes():
+    check_memory("bloom-7b1", BLOOM_7B1, torch.bfloat16, [80 * GB])
+    check_memory("bloom-7b1", BLOOM_7B1, torch.bfloat16, [10 * GB, 10 * GB])
+
+
+def test_a_model_that_does_not_fit_is_told_what_it_needs_and_what_is_free():
+    message = refusal(torch.float32, [15 * GB])
+    assert "in float32 needs 32.1 GB of GPU memory and 15.0 GB are free" in message
+
+
+def test_half_the_width_is_proposed_where_it_fits():
+    assert 'dtype="bfloat16" needs 16.6 GB and would fit' in refusal(torch.float32, [24 * GB])
+
+
+def test_several_gpus_are_proposed_where_they_fit():
+    message = refusal(torch.bfloat16, [15 * GB], [15 * GB])
+    assert 'device_map="auto" over 2 GPUs' in message and "dtype=" not in message
+
+
+def test_both_are_proposed_where_only_both_fit():
+    message = refusal(torch.float32, [12 * GB], [12 * GB])
+    assert 'dtype="bfloat16" and device="auto"' in message
+
+
+def test_where_nothing_fits_the_cpu_is_proposed():
+    assert 'device="cpu" with 16.6 GB' in refusal(torch.float16, [4 * GB]).replace("for float16", "")
+
+
+@pytest.mark.parametrize(
+    ("config", "dtype"),
+    [
+        ({"torch_dtype": "bfloat16"}, torch.bfloat16),
+        ({"dtype": "float16"}, torch.float16),
+        ({"text_config": {"dtype": "bfloat16"}}, torch.bfloat16),
+        ({}, torch.float32),
+    ],
+)
+def test_the_saved_dtype_is_read_from_the_configuration(config, dtype):
+    assert saved_dtype(config) is dtype
+
+
+def test_auto_is_no_single_device():
+    assert choose_device("auto") is None
+    assert choose_device("cpu") == torch.device("cpu")
