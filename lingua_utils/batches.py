@@ -104,8 +104,9 @@ def tokenize(
     if not n_content.all():
         empty = int(np.argmin(n_content))
         raise ValueError(f"{names(empty)} has no content token: {texts[empty]!r}; leave that sentence out")
-    if ids.max() >= loaded.n_embeddings:
-        at = int(np.argmax(ids))
+    unknown = ids >= loaded.n_embeddings
+    if unknown.any():
+        at = int(np.argmax(unknown))
         raise ValueError(
             f"{names(int(sentence[at]))} has token id {ids[at]}, but {loaded.model_id} has only "
             f"{loaded.n_embeddings} embeddings: tokenizer and model do not belong together"
@@ -200,11 +201,13 @@ def model_inputs(
     inputs, stack = {"input_ids": ids, "attention_mask": real.long()}, loaded.sites[0].stack
     contents = {stack: content}
     if loaded.is_encoder_decoder:
-        # The decoder reads what it would be taught to write: its own start token, then the sentence.
+        # The decoder reads what it would be taught to write: its own start token, then the sentence, whose
+        # end mark it does not read.
         taught = loaded.model.prepare_decoder_input_ids_from_labels(labels=ids.masked_fill(~real, -100))
-        inputs["decoder_input_ids"] = torch.cat([taught[:, :1], ids], dim=1)
-        inputs["decoder_attention_mask"] = nn.functional.pad(inputs["attention_mask"], (1, 0), value=1)
-        contents["decoder"] = nn.functional.pad(content, (1, 0))
+        length = ids.shape[1] + int(content[:, -1].any())
+        inputs["decoder_input_ids"] = torch.cat([taught[:, :1], ids], dim=1)[:, :length]
+        inputs["decoder_attention_mask"] = nn.functional.pad(real.long(), (1, 0), value=1)[:, :length]
+        contents["decoder"] = nn.functional.pad(content, (1, 0))[:, :length]
     inputs = {name: tensor.to(loaded.device) for name, tensor in inputs.items()}
     if "decoder" in contents:
         inputs["use_cache"] = False

@@ -111,12 +111,12 @@ def test_among_many_revisions_the_nearest_steps_are_named(tmp_path):
         folder = tmp_path / f"step{step}"
         folder.mkdir()
         (folder / "config.json").write_text("{}")
-    with pytest.raises(FileNotFoundError, match="the nearest of 20 are step500, step600, step700, step800$"):
+    with pytest.raises(FileNotFoundError, match=r"the nearest of 20 are step500, step600, step700, step800$"):
         checkpoint_folder(str(tmp_path), "step660")
 
 
 def test_a_missing_lab_model_names_the_labs_models(lab):
-    with pytest.raises(FileNotFoundError, match="lab/bloom-q.*lab/bloom-m"):
+    with pytest.raises(FileNotFoundError, match=r"lab/bloom-q.*lab/bloom-m"):
         load_model("lab/bloom-q", "step000600")
 
 
@@ -143,7 +143,7 @@ def test_an_unknown_architecture_is_refused_whatever_code_it_brings(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(
-        ValueError, match="'novel' is an unknown architecture.*lingua_utils/models.py"
+        ValueError, match=r"'novel' is an unknown architecture.*lingua_utils/models.py"
     ) as error:
         load_model(str(tmp_path))
     assert "\n" not in str(error.value)
