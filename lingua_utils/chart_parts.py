@@ -127,7 +127,7 @@ def intervals(base: alt.Chart, x: alt.X, colour: alt.Color, keys: Sequence[str])
 
 @dataclass(frozen=True)
 class Frames:
-    """Values at many layers and checkpoints, one record a mark: ``record["x"][layer][step]``.
+    """Values at many layers and checkpoints, one record a mark: ``record["x_at"][layer][step]``.
 
     A long table of 10 languages × 40 sentences × 7 layers × 12 checkpoints would have 33,600 rows; as frames
     it has 400, and a slider only changes which element is read.
@@ -161,7 +161,7 @@ class Frames:
         if len(marks) > MAX_ROWS:
             raise ValueError(f"{len(marks):,} marks are too many for one chart (at most {MAX_ROWS:,})")
         records = [
-            dict(zip(keys, mark, strict=True)) | {value: packed[value][number] for value in values}
+            dict(zip(keys, mark, strict=True)) | {f"{value}_at": packed[value][number] for value in values}
             for number, mark in enumerate(marks.to_frame().to_dict("split")["data"])
         ]
         return cls(
@@ -183,7 +183,8 @@ class Frames:
 
     def pick(self, value: str) -> str:
         """Vega expression for a value at the chosen layer and checkpoint."""
-        return f"datum.{value}[layer_at][step_at]"
+        # The array has a name of its own: a calculated field of the same name would overwrite it.
+        return f"datum.{value}_at[layer_at][step_at]"
 
     def title(self, text: str) -> alt.Title:
         """A title that names the chosen layer and step, which the sliders only count."""

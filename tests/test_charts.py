@@ -160,7 +160,7 @@ def test_the_sentence_map_holds_every_point_at_every_layer_and_step():
     for layer, index in (("all", 0), ("2", 3)):
         for at, step in enumerate(fake_tables.STEPS):
             wanted = points["fra_Latn", 7, layer, step] / whole
-            assert record["x"][index][at] == pytest.approx(wanted, abs=5e-4)
+            assert record["x_at"][index][at] == pytest.approx(wanted, abs=5e-4)
     assert {parameter["name"] for parameter in specification["params"]} >= {
         "step_at",
         "layer_at",
@@ -179,8 +179,8 @@ def test_frames_leave_out_what_was_not_measured():
     table = fake_tables.projection(steps=(0, 8)).query("not (step == 8 and layer == '1')")
     frames = Frames.of(table, ["language", "sentence"], ["x"])
     at = frames.layers.index("1")
-    assert frames.records[0]["x"][at][1] is None
-    assert frames.records[0]["x"][at][0] is not None
+    assert frames.records[0]["x_at"][at][1] is None
+    assert frames.records[0]["x_at"][at][0] is not None
 
 
 def test_frames_put_a_final_model_without_a_step_last():
