@@ -164,7 +164,7 @@ class Run:
     def corpus(self, split: str = "dev"):
         """The run's :class:`~lingua_utils.corpus.ParallelCorpus`: "dev" to select, "test" to measure.
 
-        A file that has no splits is divided: "dev" is its first ``n_sentences`` meanings, "test" the next ones.
+        A file without splits is divided: "dev" is its first ``n_sentences`` meanings, "test" the next.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Run:
         whole, n_selected = self._load_corpus("dev", None), self.corpus().n_sentences
         if whole.n_sentences < n_selected + 2:
             raise ValueError(
-                f"{self.source} has {whole.n_sentences} sentences and no splits; with n_sentences={n_selected} "
+                f"{self.source} has {whole.n_sentences} sentences, no splits; with n_sentences={n_selected} "
                 f"none are left to measure on: ask for at most {whole.n_sentences // 2}"
             )
         return whole.select(slice(n_selected, 2 * n_selected))

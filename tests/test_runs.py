@@ -122,7 +122,7 @@ def test_of_a_file_without_splits_measuring_takes_the_sentences_that_selecting_d
 
 
 def test_a_file_that_was_used_up_for_selecting_cannot_be_measured_on(model, corpus, tmp_path):
-    with pytest.raises(ValueError, match="has 5 sentences and no splits; .* ask for at most 2"):
+    with pytest.raises(ValueError, match=r"has 5 sentences, no splits; .* ask for at most 2"):
         a_run(model, corpus, tmp_path).corpus("test")
 
 
