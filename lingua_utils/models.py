@@ -340,8 +340,8 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str)
     beyond = sum(index >= n_rows and token not in added for token, index in vocabulary.items())
     if beyond:
         raise ValueError(
-            f"{what}: {beyond:,} of the {len(vocabulary):,} tokens of its tokenizer are beyond the {n_rows:,} rows "
-            "of its embedding; name the repository whose tokenizer it was trained with in TOKENIZERS in "
+            f"{what}: {beyond:,} of the {len(vocabulary):,} tokens of its tokenizer are beyond the "
+            f"{n_rows:,} rows of its embedding; name the repository whose tokenizer it was trained with in TOKENIZERS in "
             "lingua_utils/models.py"
         )
 
