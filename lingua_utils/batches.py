@@ -1,6 +1,7 @@
 """Sentences as token ids, and batches of them that fit the memory."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -8,10 +9,14 @@ from itertools import chain
 import numpy as np
 import torch
 from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from lingua_utils.models import LoadedModel
 
 logger = logging.getLogger(__name__)
+
+CHUNK = 4096
+"""Texts tokenized at a time: the tokenizer's own record of a text is many times its token ids."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,24 +85,21 @@ def tokenize(
         For a sentence that is too long and refused, or that has no content token, and for a token id that
         the model has no embedding for; the message names the sentence and the numbers.
     """
-    limit = min((n for n in (max_tokens, loaded.max_length) if n is not None), default=None)
-    encoded = _encode(loaded.tokenizer, list(texts))
-    long = [i for i, (ids, _) in enumerate(encoded) if limit is not None and len(ids) > limit]
-    if long and too_long == "refuse":
-        length = len(encoded[long[0]][0])
-        raise ValueError(
-            f"{names(long[0])} has {length} tokens, the limit is {limit}; shorten it, or truncate with "
-            f"too_long='truncate' ({len(long)} of {len(texts)} sentences are too long)"
-        )
-    if long:
-        shortened = _encode(loaded.tokenizer, [texts[i] for i in long], truncation=True, max_length=limit)
-        for i, pair in zip(long, shortened, strict=True):
-            encoded[i] = pair
-    lengths = np.array([len(ids) for ids, _ in encoded], dtype=np.int64)
+    limit = min((n for n in (max_tokens, loaded.max_length) if n is not None), default=math.inf)
+    n_special = loaded.tokenizer.num_special_tokens_to_add()
+    if limit <= n_special:
+        raise ValueError(f"max_tokens is {limit}, which leaves no room beside {n_special} special tokens")
+    chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
+    encoded = [_encode(loaded.tokenizer, list(chunk), limit) for chunk in chunks]
+    ids, content, lengths, whole = (np.concatenate(arrays) for arrays in zip(*encoded, strict=True))
     starts = np.cumsum(lengths) - lengths
-    total = int(lengths.sum())
-    ids = np.fromiter(chain.from_iterable(ids for ids, _ in encoded), np.int64, total)
-    content = np.fromiter(chain.from_iterable(special for _, special in encoded), np.int64, total) == 0
+    truncated = whole > limit
+    if truncated.any() and too_long == "refuse":
+        first = int(np.argmax(truncated))
+        raise ValueError(
+            f"{names(first)} has {whole[first]} tokens, the limit is {limit}; shorten it, or truncate with "
+            f"too_long='truncate' ({truncated.sum()} of {len(texts)} sentences are too long)"
+        )
 
     sentence = np.repeat(np.arange(len(texts)), lengths)
     n_content = np.bincount(sentence[content], minlength=len(texts))  # also where a sentence has no token
@@ -111,28 +113,39 @@ def tokenize(
             f"{names(int(sentence[at]))} has token id {ids[at]}, but {loaded.model_id} has only "
             f"{loaded.n_embeddings} embeddings: tokenizer and model do not belong together"
         )
-    truncated = np.zeros(len(texts), dtype=bool)
-    truncated[long] = True
     return Tokens(ids, content, lengths, starts, truncated)
 
 
-def _encode(tokenizer, texts: list[str], **options) -> list[tuple[list[int], list[int]]]:
-    """Token ids, and 1 where a token is one that the tokenizer added, of every text."""
+def _encode(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], limit: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Token ids and whether they are content, end to end; lengths as cut to the limit, and before."""
+    ids, special = _with_special_mask(tokenizer, texts)
+    whole = np.array([len(sentence) for sentence in ids])
+    long = np.flatnonzero(whole > limit)
+    if len(long):
+        cut = _with_special_mask(tokenizer, [texts[i] for i in long], truncation=True, max_length=limit)
+        for i, cut_ids, cut_special in zip(long, *cut, strict=True):
+            ids[i], special[i] = cut_ids, cut_special
+    flat = np.fromiter(chain.from_iterable(ids), np.int64)
+    content = np.fromiter(chain.from_iterable(special), np.int64) == 0
+    return flat, content, np.array([len(sentence) for sentence in ids]), whole
+
+
+def _with_special_mask(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], **options
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Token ids of every text, and 1 for each that the tokenizer added."""
     batch = tokenizer(texts, return_special_tokens_mask=True, verbose=False, **options)
-    masks = batch["special_tokens_mask"]
+    ids, special = batch["input_ids"], batch["special_tokens_mask"]
     if not tokenizer.is_fast:
         # Tokenizers in Python may leave the mask empty: what they add stands at the edges.
-        added = {
-            tokenizer.bos_token_id,
-            tokenizer.eos_token_id,
-            tokenizer.cls_token_id,
-            tokenizer.sep_token_id,
-        }
-        masks = [_edges(ids, added, mask) for ids, mask in zip(batch["input_ids"], masks, strict=True)]
-    return list(zip(batch["input_ids"], masks, strict=True))
+        added = {getattr(tokenizer, f"{mark}_token_id") for mark in ("bos", "eos", "cls", "sep")}
+        special = [_edges(*pair, added) for pair in zip(ids, special, strict=True)]
+    return ids, special
 
 
-def _edges(ids: list[int], added: set[int | None], mask: list[int]) -> list[int]:
+def _edges(ids: list[int], mask: list[int], added: set[int | None]) -> list[int]:
     """The mask, with 1 for every token of ``added`` that only such tokens separate from an end."""
     mask = list(mask)
     for order in (range(len(ids)), range(len(ids) - 1, -1, -1)):

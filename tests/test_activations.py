@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded, tiny_model
 from torch.nn import functional
 
+from lingua_utils import batches
 from lingua_utils.activations import POOLINGS, Activations, capture
 from lingua_utils.batches import in_batches, model_inputs, tokenize
 from lingua_utils.models import LoadedModel
@@ -362,6 +363,42 @@ def test_too_long_a_sentence_is_truncated_and_counted():
     np.testing.assert_allclose(result.layer(0)[0, 2], expected, atol=1e-5)
 
 
+def test_a_limit_that_leaves_no_room_for_content_is_refused():
+    with pytest.raises(ValueError, match="max_tokens is 2, which leaves no room beside 2 special tokens"):
+        captured(tiny_loaded("bert"), max_tokens=2)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+def test_tokens_do_not_depend_on_how_many_texts_are_tokenized_at_a_time(chunk, monkeypatch):
+    loaded, texts = tiny_loaded("bert"), [text for texts in TEXTS for text in texts]
+    whole = tokenize(loaded, texts, max_tokens=20)
+    monkeypatch.setattr(batches, "CHUNK", chunk)
+    chunked = tokenize(loaded, texts, max_tokens=20)
+    for field in ("ids", "content", "lengths", "starts", "truncated"):
+        np.testing.assert_array_equal(getattr(chunked, field), getattr(whole, field))
+
+
+class InPython:
+    """A tokenizer in Python that adds <s> and </s> and marks nothing as special."""
+
+    is_fast = False
+    bos_token_id, eos_token_id, cls_token_id, sep_token_id = 0, 2, None, None
+
+    def __call__(self, texts, truncation=False, max_length=None, **options):
+        room = (max_length or 10_000) - 2
+        ids = [[0, *map(ord, text[:room]), 2] for text in texts]
+        return {"input_ids": ids, "special_tokens_mask": [[0] * len(sentence) for sentence in ids]}
+
+    def num_special_tokens_to_add(self):
+        return 2
+
+
+def test_tokens_that_a_python_tokenizer_adds_without_saying_so_are_found_at_the_edges():
+    loaded = LoadedModel.wrap(tiny_model("bert"), InPython())
+    content = tokenize(loaded, ["ab", "a\x00\x02b"]).content
+    assert content.astype(int).tolist() == [0, 1, 1, 0, 0, 1, 1, 1, 1, 0]
+
+
 def test_too_long_a_sentence_is_refused_by_name_when_asked():
     with pytest.raises(ValueError, match=r"eng_Latn sentence 2 has \d+ tokens, the limit is 20"):
         captured(tiny_loaded("bloom"), max_tokens=20, too_long="refuse")
@@ -434,10 +471,10 @@ def test_one_sentence_that_does_not_fit_is_an_error():
 
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=60), batch_tokens=st.integers(1, 200))
 def test_batches_hold_every_sentence_once_within_the_budget(lengths, batch_tokens):
-    lengths, batches = np.array(lengths), []
-    in_batches(batches.append, np.arange(len(lengths)), lengths, batch_tokens)
-    assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
-    for rows in batches:
+    lengths, seen = np.array(lengths), []
+    in_batches(seen.append, np.arange(len(lengths)), lengths, batch_tokens)
+    assert sorted(np.concatenate(seen)) == list(range(len(lengths)))
+    for rows in seen:
         assert len(rows) == 1 or lengths[rows].max() * len(rows) <= batch_tokens
 
 
