@@ -87,10 +87,10 @@ class Recipe:
     n_heads: int = 4
     mlp_size: int = 512
     vocab_size: int = 2048
-    steps: int = 1200
-    rows: int = 64
+    steps: int = 1600
+    rows: int = 32
     row_length: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     warmup_steps: int = 50
     weight_decay: float = 0.1
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
@@ -107,8 +107,8 @@ class Recipe:
 
     @property
     def checkpoints(self) -> tuple[int, ...]:
-        """Steps whose weights are kept: 0, then log-spaced from 16, two an octave from 64, and the last."""
-        spaced = sorted({2**k for k in range(4, 40)} | {3 * 2**k for k in range(5, 40)})
+        """Steps whose weights are kept: 0, 16, 32, 64, 100, 200, 300, 400, 600 and so on, and the last."""
+        spaced = sorted({16, 32, 64, 100, *(a * 2**k for a in (200, 300) for k in range(30))})
         return (0, *(step for step in spaced if step < 0.95 * self.steps), self.steps)
 
     @property

@@ -119,7 +119,7 @@ class World:
     n_countries: int = 30
     n_unbridged: int = 6
     bilingual_share: float = 1 / 3
-    digits_share: float = 0.25
+    digits_share: float = 0.15
     n_clauses: tuple[int, ...] = (2, 3)
     seed: int = 0
 
