@@ -341,8 +341,8 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str)
     if beyond:
         raise ValueError(
             f"{what}: {beyond:,} of the {len(vocabulary):,} tokens of its tokenizer are beyond the "
-            f"{n_rows:,} rows of its embedding; name the repository whose tokenizer it was trained with in TOKENIZERS in "
-            "lingua_utils/models.py"
+            f"{n_rows:,} rows of its embedding; name the repository whose tokenizer it was trained with in "
+            "TOKENIZERS in lingua_utils/models.py"
         )
 
 
