@@ -7,6 +7,7 @@ Every rule takes activations and its settings and returns what it :class:`Found`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from math import ceil, sqrt
 from typing import Any
 
@@ -106,24 +107,24 @@ def calibrated(
     n_languages, n_layers = len(activations.languages), len(activations.layers)
     n_tests = n_languages * sum(activations.widths)
     n_shuffles = min(max(n_shuffles, ceil(NULL_VALUES / n_tests)), max(2, NULL_LIMIT // n_tests))
-    observed, null = [], []
+    layers = []
     for i in range(n_layers):
         values = _meanings(activations, i)
-        n_meanings = values.shape[1]
-        observed.append(selection.prominence(values, selection.as_dealt(n_languages, n_meanings), margin)[0])
-        shuffles = selection.shuffles(n_languages, n_meanings, n_shuffles, seed)
-        null.append(np.concatenate([selection.prominence(values, marks, margin) for marks in shuffles]))
-    pooled = np.sort(np.concatenate(null, axis=2), axis=None)
-
-    def select(layers: list[np.ndarray]) -> np.ndarray:
-        p_values = selection.pooled_p_values(np.concatenate(layers, axis=1), pooled)
-        return selection.discoveries(p_values, rate)
-
+        size = values.shape[:2]
+        dealings = chain([selection.as_dealt(*size)], selection.shuffles(*size, n_shuffles, seed))
+        parts = [selection.prominence(values, marks, margin) for marks in dealings]
+        layers.append([np.concatenate(part) for part in zip(*parts, strict=True)])
+    # As dealt first, then the shuffles.
+    statistic, material = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
+    null = np.sort(statistic[1:], axis=None)
+    region, *by_chance = (
+        selection.discoveries(selection.pooled_p_values(found, null), rate) & enough
+        for found, enough in zip(statistic, material, strict=True)
+    )
     ends = np.cumsum(activations.widths)[:-1]
-    by_chance = [select([layer[shuffle] for layer in null]) for shuffle in range(n_shuffles)]
     return Found(
-        region=np.split(select(observed), ends, axis=1),
-        score=observed,
+        region=np.split(region, ends, axis=1),
+        score=np.split(statistic[0], ends, axis=1),
         expected=_expected(by_chance, ends),
         expected_share=float(np.mean([selected.any(axis=0).mean() for selected in by_chance])),
         settings={"n_shuffles": n_shuffles},

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-QUARTILE = 0.6745  # distance from the median to a quartile, in standard deviations of a normal
 BLOCK_BYTES = 2**26  # working memory of a block of neurons or of shuffles
 AP_SLAB = 64  # neurons read at a time
 AP_BLOCK = 2**16  # values sorted at a time, so that they stay in the processor's cache
@@ -83,19 +82,19 @@ def as_dealt(n_languages: int, n_meanings: int) -> np.ndarray:
     return np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
 
 
-def prominence(values: np.ndarray, marks: np.ndarray, margin: float = 0.0) -> np.ndarray:
+def prominence(values: np.ndarray, marks: np.ndarray, margin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """How far a neuron's mean activation in one language goes beyond what it does anyway.
 
     With a_l the mean over sentences of language l and c the median over languages, the statistic is the
     distance of a_l from the interval between 0 and c, divided by max(e_l, w): e_l is the standard error of
-    a_l once each meaning's mean over languages is taken off; w the ordinary difference between languages, as
-    the distance from c to the nearer quartile in standard deviations of a normal. So a language is prominent
-    where it exceeds both the noise of the sample and the differences that the other languages have anyway.
+    a_l once each meaning's mean over languages is taken off; w the ordinary difference between languages,
+    √(d² − e_l²) with d the distance from c to the decile on the other side. So a language is prominent where
+    it exceeds both the noise of the sample and the differences that the other languages have anyway.
 
     Outwards from 0, of either sign, because the neuron score of the paper (:func:`pair_scores`) estimates
-    a_l²: a neuron that a language quiets is not key to it. Medians, so that up to half of the languages can
-    be prominent on one neuron. Each mean by its own standard error, so that neither the scale nor the tails
-    of a neuron matter.
+    a_l²: a neuron that a language quiets is not key to it. A median, and the spread on the other side of it,
+    so that up to half of the languages can be prominent on one neuron. Each mean by its own standard error,
+    so that neither the scale nor the tails of a neuron matter.
 
     Parameters
     ----------
@@ -103,23 +102,26 @@ def prominence(values: np.ndarray, marks: np.ndarray, margin: float = 0.0) -> np
     marks : array, shape [shuffle, language, language · sentence]
         From :func:`shuffles` or :func:`as_dealt`.
     margin : float
-        The distance must be so many standard deviations of single sentences, or the statistic is at most 0:
-        with enough sentences any difference is certain, and few matter.
+        In standard deviations of single sentences.
 
     Returns
     -------
-    array, float32, shape [shuffle, language, neuron]
+    statistic : array, float32, shape [shuffle, language, neuron]
+    material : bool array of the same shape
+        Whether the distance exceeds the margin: with enough sentences any distance is certain, but few
+        matter.
     """
     n_languages, n_meanings, n_neurons = values.shape
     at_once = max(1, BLOCK_BYTES // (4 * (2 * n_languages * n_meanings + 4 * marks.shape[0] * n_languages)))
-    statistic = np.empty((*marks.shape[:2], n_neurons), dtype=np.float32)
-    for start in range(0, n_neurons, at_once):
-        block = values[:, :, start : start + at_once]
-        statistic[:, :, start : start + at_once] = _prominence(block, marks, margin)
-    return statistic
+    blocks = [
+        _prominence(values[:, :, start : start + at_once], marks, margin)
+        for start in range(0, n_neurons, at_once)
+    ]
+    statistic, material = (np.concatenate(parts, axis=2) for parts in zip(*blocks, strict=True))
+    return statistic, material
 
 
-def _prominence(values: np.ndarray, marks: np.ndarray, margin: float) -> np.ndarray:
+def _prominence(values: np.ndarray, marks: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
     n_languages, n_meanings, n_neurons = values.shape
     centre = values.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
     apart = np.asarray(values - values.mean(axis=0), dtype=np.float32)
@@ -137,12 +139,13 @@ def _prominence(values: np.ndarray, marks: np.ndarray, margin: float) -> np.ndar
     middle = ordered[:, (n_languages - 1) // 2 : n_languages // 2 + 1]
     nearest = np.argmin(np.abs(middle), axis=1)[:, None]
     median = np.take_along_axis(middle, nearest, axis=1)
-    low, high = np.quantile(ordered, (0.25, 0.75), axis=1).astype(np.float32)[:, :, None]
-    ordinary = np.minimum(median - low, high - median) / QUARTILE
-    scale = np.maximum(error, ordinary)
-    beyond = np.abs(mean) - np.maximum(np.sign(mean) * median, 0)
+    outward = np.sign(mean)
+    low, high = np.quantile(ordered, (0.1, 0.9), axis=1).astype(np.float32)[:, :, None]
+    ordinary = np.where(outward > 0, median - low, high - median)
+    scale = np.sqrt(np.maximum(error**2, ordinary**2 - error**2))
+    beyond = np.abs(mean) - np.maximum(outward * median, 0)
     statistic = np.divide(beyond, scale, out=np.zeros_like(mean), where=scale > 0)
-    return np.where(beyond < margin * error * np.sqrt(n_meanings), np.minimum(statistic, 0), statistic)
+    return statistic, beyond > margin * error * np.sqrt(n_meanings)
 
 
 def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
