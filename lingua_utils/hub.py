@@ -223,12 +223,16 @@ _OFFLINE = {
 }
 
 
+# Not every version of the library that the package allows has this one.
+_XET_ERROR = getattr(errors, "XetDownloadError", ConnectionResetError)
+
+
 @contextmanager
 def explained(repo_id: str, revision: str, kind: str) -> Iterator[None]:
     """Turn what the block raises into one line that names the way out."""
     try:
         yield
-    except (OSError, ValueError, errors.HTTPError, errors.EntryNotFoundError) as error:
+    except (OSError, ValueError, errors.HTTPError, errors.EntryNotFoundError, _XET_ERROR) as error:
         raise _explanation(_root(error), repo_id, revision, kind) from None
 
 
@@ -265,7 +269,7 @@ def _explanation(error: BaseException, repo_id: str, revision: str, kind: str) -
         return PermissionError(f"the Hub refuses to show {repo_id} at {revision}; see {page}, and {login}")
     if status is not None:
         return ConnectionError(f"the Hub answers {status} for {repo_id} at {revision}; try again later")
-    if "Consistency check" in reason or type(error).__name__ in ("RemoteProtocolError", "ReadError"):
+    if "Consistency check" in reason or isinstance(error, _XET_ERROR) or _is_cut_off(error):
         return ConnectionError(
             f"reading {repo_id} at {revision} broke off; nothing half-read is kept; run again"
         )
@@ -278,6 +282,11 @@ def _explanation(error: BaseException, repo_id: str, revision: str, kind: str) -
             f"cannot reach the Hub at {constants.ENDPOINT} for {repo_id} ({reason}); {_OFFLINE[kind]}"
         )
     return error
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """Whether the other side hung up; told by name, since the HTTP library differs between versions."""
+    return type(error).__name__ in ("RemoteProtocolError", "ReadError")
 
 
 def _similar(repo_id: str, kind: str) -> str:

@@ -298,7 +298,7 @@ def load_model(
     _check_memory(what, n_bytes, config, chosen_device, chosen_dtype)
     kept_in = (TOKENIZERS[model_id], "main") if model_id in TOKENIZERS else (model_id, revision)
     tokenizer = _tokenizer(folder or hub_models.fetch_tokenizer(*kept_in), what)
-    check_vocabulary(tokenizer, _rows(config), what)
+    check_vocabulary(tokenizer, _rows(folder or hub.fetch(repository, ["config.json"])), what)
     if folder is None:
         folder = hub_models.fetch_model(repository)
 
@@ -346,10 +346,9 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str)
         )
 
 
-def _rows(config: dict) -> int:
-    """Rows of the embedding that a configuration asks for."""
-    fields = {name: value for name, value in config.items() if name != "model_type"}
-    return AutoConfig.for_model(config["model_type"], **fields).get_text_config().vocab_size
+def _rows(folder: Path) -> int:
+    """Rows of the embedding that the configuration in a folder asks for."""
+    return AutoConfig.from_pretrained(str(folder), trust_remote_code=False).get_text_config().vocab_size
 
 
 def _weight_bytes(folder: Path) -> int:
@@ -364,7 +363,9 @@ def _check_memory(
     if free is None:
         return
     saved = devices.saved_dtype(config)
-    others = [] if device is None else devices.free_memory(None)[: -len(free)]
+    others = [] if device is None else devices.free_memory(None)
+    if others:
+        del others[device.index or 0]
     devices.check_memory(what, n_bytes // saved.itemsize, saved if dtype == "auto" else dtype, free, others)
 
 
