@@ -91,7 +91,7 @@ class Recipe:
     rows: int = 32
     row_length: int = 64
     learning_rate: float = 4e-3
-    warmup_steps: int = 50
+    warmup_steps: int = 100
     weight_decay: float = 0.1
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
     world: World = field(default_factory=World)
@@ -302,6 +302,10 @@ def _losses(model: PreTrainedModel, held_out: dict) -> list[dict]:
 # ------------------------------------------------------------------ model
 
 
+# The output embeddings are a matrix of their own: tied to the input's, the neurons of the last layer grow so
+# large that a mean over all layers shows that layer alone.
+
+
 def _bloom(recipe: Recipe, **tokens) -> BloomForCausalLM:
     config = BloomConfig(
         vocab_size=recipe.vocab_size,
@@ -310,6 +314,7 @@ def _bloom(recipe: Recipe, **tokens) -> BloomForCausalLM:
         n_head=recipe.n_heads,
         hidden_dropout=0.0,
         attention_dropout=0.0,
+        tie_word_embeddings=False,
         **tokens,
     )
     return BloomForCausalLM(config)
@@ -323,7 +328,7 @@ def _llama(recipe: Recipe, **tokens) -> LlamaForCausalLM:
         num_hidden_layers=recipe.n_layers,
         num_attention_heads=recipe.n_heads,
         max_position_embeddings=256,
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
         **tokens,
     )
     return LlamaForCausalLM(config)

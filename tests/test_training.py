@@ -215,7 +215,7 @@ def test_rows_hold_whole_lines_of_the_training_text(tokenizer):
 
 def test_rows_are_nearly_full(tokenizer):
     batches = training.pack_batches(replace(TINY, languages=DEFAULT_LANGUAGES, steps=200), tokenizer)
-    assert (batches != tokenizer.pad_token_id).mean() > 0.95
+    assert (batches != tokenizer.pad_token_id).mean() > 0.9
 
 
 def test_the_tokenizer_gives_every_text_back(tokenizer):
@@ -226,14 +226,13 @@ def test_the_tokenizer_gives_every_text_back(tokenizer):
 
 
 def test_the_tokenizer_keeps_vowel_signs_with_their_word(tokenizer):
-    texts, _ = parallel_sentences(("eng_Latn", "hin_Deva"), 50)
-    english, hindi = (np.mean([len(ids) for ids in tokenizer(text)["input_ids"]]) for text in texts)
-    assert hindi < 1.5 * english
+    pieces = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str("हिन्दी (भारत) 42")
+    assert [span for _, span in pieces] == [(0, 6), (6, 8), (8, 12), (12, 13), (13, 15), (15, 16)]
 
 
 def test_threads_are_as_before_after_training(tiny):
     before = torch.get_num_threads()
-    train(replace(TINY, threads=before + 1), tiny.parent / "threads", progress=False)
+    train(replace(TINY, threads=before + 1, steps=1), tiny.parent / "threads", progress=False)
     assert torch.get_num_threads() == before
 
 
