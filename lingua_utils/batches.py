@@ -76,7 +76,7 @@ def tokenize(
         Name of a sentence by its index, for errors.
     max_tokens : int, optional
         Longest sentence, special tokens included; never more than the model's positions.
-    too_long : {"truncate", "refuse"}
+    too_long : {"truncate", "refuse", "keep"}
         What becomes of a longer one.
 
     Raises
@@ -85,7 +85,8 @@ def tokenize(
         For a sentence that is too long and refused, or that has no content token, and for a token id that
         the model has no embedding for; the message names the sentence and the numbers.
     """
-    limit = min((n for n in (max_tokens, loaded.max_length) if n is not None), default=math.inf)
+    limits = () if too_long == "keep" else (max_tokens, loaded.max_length)
+    limit = min((n for n in limits if n is not None), default=math.inf)
     n_special = loaded.tokenizer.num_special_tokens_to_add()
     if limit <= n_special:
         raise ValueError(f"max_tokens is {limit}, which leaves no room beside {n_special} special tokens")

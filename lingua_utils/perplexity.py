@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from lingua_utils.batches import _encode, in_batches
+from lingua_utils.batches import in_batches, tokenize
 from lingua_utils.models import LoadedModel
 
 if TYPE_CHECKING:
@@ -182,10 +182,10 @@ class Scorer:
 
         self._sequences: list[_Sequence] = []
         skipped = np.zeros(len(texts), dtype=np.int64)  # content tokens at the front that are not scored
-        for i, (ids, special) in enumerate(_encode(loaded.tokenizer, list(texts))):
-            ids, content = np.array(ids, dtype=np.int64), np.flatnonzero(np.array(special) == 0)
-            if not content.size:
-                raise ValueError(f"text {i} has no content token: {texts[i]!r}; leave it out")
+        tokens = tokenize(loaded, texts, "text {}".format, too_long="keep")
+        for i, (start, length) in enumerate(zip(tokens.starts, tokens.lengths, strict=True)):
+            ids = tokens.ids[start : start + length]
+            content = np.flatnonzero(tokens.content[start : start + length])
             if kind == {"decoder"}:
                 skipped[i] = content[0] == 0
                 self._sequences += _windows(i, ids[: content[-1] + 1], max(content[0], 1), window, stride)
