@@ -29,10 +29,11 @@ from babel import Locale
 from babel.dates import format_date
 from babel.languages import get_official_languages
 from babel.lists import format_list
-from babel.numbers import format_currency, format_percent, get_territory_currencies
-from babel.units import format_unit
+from babel.numbers import get_territory_currencies
 
+from lingua_utils import cldr
 from lingua_utils.languages import check_languages, get_language
+from lingua_utils.phrasebook import sentence_mark
 
 # No two of these share an official language or a currency, so that every fact names its country.
 BRIDGED = ("FR", "GB", "CN", "BR", "EG", "VN", "IN", "ID", "JP", "CH", "AR", "RU")
@@ -42,32 +43,6 @@ UNBRIDGED = ("TH", "KR", "HU", "UA", "TZ", "BD")
 DIGIT_FREE = ("country", "language", "currency", "foreign_currency", "weekday")
 WITH_DIGITS = ("money", "percent", "temperature", "date")
 SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
-
-# Sentence marks by script, and by language where it differs from its script; CLDR does not hold them.
-_MARKS = {
-    "Hans": "。",
-    "Hant": "。",
-    "Jpan": "。",
-    "hin_Deva": "।",
-    "npi_Deva": "।",
-    "Beng": "।",
-    "Guru": "।",
-}
-_MARKS |= {
-    "Orya": "।",
-    "Mymr": "။",
-    "Khmr": "។",
-    "Ethi": "።",
-    "Armn": "։",
-    "urd_Arab": "۔",
-    "Thai": "",
-    "Laoo": "",
-}
-
-# Code point of zero in CLDR's native numbering systems of ten consecutive digits.
-_ZEROS = {"arab": 0x660, "arabext": 0x6F0, "deva": 0x966, "beng": 0x9E6, "guru": 0xA66, "gujr": 0xAE6}
-_ZEROS |= {"orya": 0xB66, "tamldec": 0xBE6, "telu": 0xC66, "knda": 0xCE6, "mlym": 0xD66, "thai": 0xE50}
-_ZEROS |= {"laoo": 0xED0, "tibt": 0xF20, "mymr": 0x1040, "khmr": 0x17E0, "olck": 0x1C50, "cakm": 0x11136}
 
 
 class Clause(NamedTuple):
@@ -366,46 +341,38 @@ def render(sentence: Sentence, language: str, native: bool = False) -> str:
     return text.translate(_native_digits(language)) if native else text
 
 
-def sentence_mark(language: str) -> str:
-    """What ends a sentence in a language: "." or its script's own mark, nothing in Thai and Lao."""
-    return _MARKS.get(language, _MARKS.get(get_language(language).script, "."))
-
-
 @cache
 def clause_text(clause: Clause, language: str) -> str | None:
     """A clause in a language, or None when CLDR does not hold all of its words."""
     locale = _locale(language)
-    country = locale.territories.get(clause.country)
-    said = _said(clause, locale)
-    if country is None or said is None:
+    try:
+        country = locale.territories[clause.country]
+        text = country if clause.kind == "country" else f"{_said(clause, locale)} ({country})"
+    except KeyError:
         return None
-    return country if clause.kind == "country" else f"{said} ({country})"
+    # CLDR fills some gaps of other scripts with Latin names.
+    foreign = get_language(language).script != "Latn" and any("a" <= letter.lower() <= "z" for letter in text)
+    return None if foreign else text
 
 
-def _said(clause: Clause, locale: Locale) -> str | None:
-    """What a clause says of its country; None rather than one of Babel's raw identifiers."""
-    detail = clause.detail
+def _said(clause: Clause, locale: Locale) -> str:
+    """What a clause says of its country; a KeyError where CLDR has no word for it."""
+    country, detail = clause.country, clause.detail
     match clause.kind:
-        case "country":
-            return locale.territories.get(clause.country)
         case "language":
-            return locale.languages.get(get_official_languages(clause.country)[0])
+            return locale.languages[get_official_languages(country)[0]]
         case "currency":
-            return locale.currencies.get(_currency(clause.country))
+            return locale.currencies[_currency(country)]
         case "foreign_currency":
-            return locale.currencies.get(_currency(detail))
+            return locale.currencies[_currency(detail)]
         case "weekday":
-            # Not "stand-alone": Babel aliases it to this, and reading Pashto changes the alias for all.
-            return locale.days["format"]["wide"].get(detail)
+            return cldr.weekdays(locale, "latn", detail)
         case "money":
-            code = _currency(clause.country)
-            text = format_currency(detail, code, locale=locale, format_type="name", currency_digits=False)
-            return None if code in text or code not in locale.currencies else text
+            return cldr.money(locale, "latn", detail, _currency(country))
         case "percent":
-            return format_percent(detail / 100, locale=locale)
+            return cldr.percent(locale, "latn", detail / 100)
         case "temperature":
-            text = format_unit(detail, "temperature-celsius", locale=locale)
-            return None if "temperature-celsius" in text else text
+            return cldr.measure(locale, "latn", detail, "temperature-celsius")
         case "date":
             day = datetime.date(2023, 1, 1) + datetime.timedelta(days=detail)
             return format_date(day, "long", locale=locale)
@@ -438,7 +405,6 @@ def _currency(country: str) -> str:
 
 @cache
 def _native_digits(language: str) -> dict[int, int]:
-    """Translation table from ASCII digits to those of the language's native numbering system."""
+    """Translation table from ASCII digits to the language's own."""
     system = _locale(language).other_numbering_systems.get("native", "latn")
-    zero = _ZEROS.get(system, ord("0"))
-    return {ord("0") + i: zero + i for i in range(10)}
+    return str.maketrans(cldr.DIGITS["latn"], cldr.DIGITS[system])
