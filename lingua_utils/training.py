@@ -91,7 +91,7 @@ class Recipe:
     rows: int = 32
     row_length: int = 64
     learning_rate: float = 4e-3
-    warmup_steps: int = 100
+    warmup_steps: int = 200
     weight_decay: float = 0.1
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
     world: World = field(default_factory=World)
