@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -70,6 +71,13 @@ class Activations:
     _values: Sequence[np.ndarray] | None
     _positive: Sequence[np.ndarray]
     _sums: Sums | None = None
+
+    def __repr__(self) -> str:
+        widths = " or ".join(f"{width:,}" for width in sorted(set(self.widths)))
+        return (
+            f"Activations of {self.n_sentences} sentences in {len(self.languages)} languages: "
+            f"{len(self.layers)} layers of {widths} neurons, pooled by {self.pooling}"
+        )
 
     def layer(self, index: int, sentences: slice = slice(None)) -> np.ndarray:
         """One layer, float32, shape [language, sentence, neuron]; read when asked for.
@@ -361,6 +369,37 @@ def capture(
         _values=values if sums is None else None,
         _positive=[np.ascontiguousarray(part) for part in np.split(shares, ends[:-1], axis=1)],
         _sums=sums,
+    )
+
+
+def token_counts(activations: Activations) -> pd.DataFrame:
+    """Content tokens of every sentence: ``language``, ``sentence``, ``tokens``."""
+    return (
+        pd.DataFrame(activations.n_tokens.T, columns=list(activations.languages))
+        .rename_axis("sentence")
+        .reset_index()
+        .melt("sentence", var_name="language", value_name="tokens")[["language", "sentence", "tokens"]]
+    )
+
+
+def activity(activations: Activations) -> pd.DataFrame:
+    """How active a layer is: ``layer``, ``layer_index``, ``language``, ``share_positive``.
+
+    The share of content tokens for which a neuron is above zero, in [0, 1], averaged over the layer.
+    """
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "layer": label,
+                    "layer_index": index,
+                    "language": activations.languages,
+                    "share_positive": activations.positive(index).mean(axis=1),
+                }
+            )
+            for index, label in enumerate(activations.layers)
+        ],
+        ignore_index=True,
     )
 
 

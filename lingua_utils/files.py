@@ -11,9 +11,9 @@ from pathlib import Path
 def home() -> Path:
     """Folder that relative paths (``results``, ``checkpoints``, ``runs``) are resolved against.
 
-    The nearest folder at or above the working directory that holds the book's ``_toc.yml``, so that a notebook
-    finds the same files whether papermill, pytest or a reader's browser started it; elsewhere (a fresh Colab)
-    the working directory itself.
+    The nearest folder at or above the working directory that holds the book's ``_toc.yml``, so that a
+    notebook finds the same files whether papermill or pytest started it; elsewhere (a fresh Colab) the
+    working directory itself.
     """
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "_toc.yml").is_file()), here)
@@ -28,8 +28,8 @@ def resolve(path: str | Path) -> Path:
 def writing(path: str | Path, folder: bool = False) -> Iterator[Path]:
     """Write a file or a folder whole or not at all.
 
-    Yields a temporary path beside ``path`` (an existing empty folder with ``folder=True``). When the block ends
-    it takes the place of ``path``, replacing what was there; when the block raises it is removed.
+    Yields a temporary path beside ``path`` (an existing empty folder with ``folder=True``). When the block
+    ends it takes the place of ``path``, replacing what was there; when the block raises it is removed.
 
     Examples
     --------

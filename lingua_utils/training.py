@@ -488,6 +488,8 @@ LAB: dict[str, Recipe] = {
             vocab_size=1024,
             steps=100,
             rows=16,
+            warmup_steps=20,
+            threads=1,
         ),
     )
 }

@@ -13,7 +13,7 @@ from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_lo
 from torch.nn import functional
 
 from lingua_utils import batches
-from lingua_utils.activations import POOLINGS, Activations, capture
+from lingua_utils.activations import POOLINGS, Activations, activity, capture, token_counts
 from lingua_utils.batches import in_batches, model_inputs, tokenize
 from lingua_utils.models import LoadedModel
 
@@ -587,3 +587,12 @@ def test_layers_of_different_widths_have_no_single_array():
 def test_arrays_that_do_not_fit_are_refused(values, options, message):
     with pytest.raises(ValueError, match=message):
         Activations.from_array(values, **options)
+
+
+def test_token_counts_and_activity_say_what_was_captured():
+    found = captured(tiny_loaded("bloom"))
+    counts = token_counts(found).pivot(index="language", columns="sentence", values="tokens")
+    assert (counts.loc[list(found.languages)].to_numpy() == found.n_tokens).all()
+    shares = activity(found)
+    assert len(shares) == len(found.layers) * len(found.languages)
+    assert np.isclose(shares.share_positive.iloc[1], found.positive(0)[1].mean())

@@ -50,7 +50,7 @@ papermill_engines.register("warm", WarmEngine)
 
 
 def execute(name: str, folder: Path, parameters: dict) -> None:
-    """Run ``notebooks/<name>.ipynb`` with those parameters it declares; write the executed copy to ``folder``.
+    """Run ``notebooks/<name>.ipynb`` with those parameters it declares; write the executed copy.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def execute(name: str, folder: Path, parameters: dict) -> None:
     """
     source, target = NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
     if not source.is_file():
-        raise FileNotFoundError(f"no notebook {source.name} in {source.parent}; run `make pairs` to generate it")
+        raise FileNotFoundError(f"no notebook {source.name}; run `make pairs` to generate it")
     declared = papermill.inspect_notebook(str(source))
     folder.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
@@ -75,7 +75,7 @@ def execute(name: str, folder: Path, parameters: dict) -> None:
 
 
 def settle(path: Path) -> None:
-    """Drop what differs from run to run from an executed notebook: progress bars, timings, papermill's marks."""
+    """Drop what differs from run to run: progress bars, timings, papermill's marks."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
@@ -100,7 +100,9 @@ def empty_kernel(folder: Path) -> None:
 
 def main() -> int:
     """Command line: notebooks, a folder for their executed copies, parameters as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("notebooks", nargs="+")
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--parameters", type=json.loads, default={})
