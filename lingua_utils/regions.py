@@ -155,7 +155,7 @@ def key_regions(
           √(L − 1) can be reached, and languages that share a neuron push each other down.
         - ``"calibrated"``: the language is prominent on the neuron (:func:`selection.prominence`: its mean
           activation goes beyond 0 and the languages' median by more than their ordinary differences, its own
-          standard error, and a ``margin`` of 0.3 standard deviations of a sentence) beyond what shuffling
+          standard error, and a ``margin`` of 0.5 standard deviations of a sentence) beyond what shuffling
           languages within every meaning gives, at a false discovery ``rate`` (0.05; Benjamini and Hochberg)
           over all neurons and languages. The null is pooled over neurons. Up to half of the languages can
           share a neuron.

@@ -192,7 +192,7 @@ def ap(activations: Activations, seed: int, share: float, k: int | None, bottom:
 
 METHODS = {
     "zscore": (zscore, {"threshold": 2.0, "n_shuffles": 20}),
-    "calibrated": (calibrated, {"rate": 0.05, "margin": 0.3, "n_shuffles": 20}),
+    "calibrated": (calibrated, {"rate": 0.05, "margin": 0.5, "n_shuffles": 20}),
     "lape": (lape, {"share": 0.01, "activity": 0.95, "n_shuffles": 5}),
     "ap": (ap, {"share": 0.01, "k": None, "bottom": True}),
 }

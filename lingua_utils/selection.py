@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+MEAN_SIZE = 1.2533  # standard deviations of a normal in the mean size of its deviations
 BLOCK_BYTES = 2**26  # working memory of a block of neurons or of shuffles
 AP_SLAB = 64  # neurons read at a time
 AP_BLOCK = 2**16  # values sorted at a time, so that they stay in the processor's cache
@@ -102,7 +103,7 @@ def prominence(values: np.ndarray, marks: np.ndarray, margin: float = 0.0) -> tu
     marks : array, shape [shuffle, language, language · sentence]
         From :func:`shuffles` or :func:`as_dealt`.
     margin : float
-        In standard deviations of single sentences.
+        In standard deviations of single sentences, as their mean absolute deviation has it.
 
     Returns
     -------
@@ -145,7 +146,10 @@ def _prominence(values: np.ndarray, marks: np.ndarray, margin: float) -> tuple[n
     scale = np.sqrt(np.maximum(error**2, ordinary**2 - error**2))
     beyond = np.abs(mean) - np.maximum(outward * median, 0)
     statistic = np.divide(beyond, scale, out=np.zeros_like(mean), where=scale > 0)
-    return statistic, beyond > margin * error * np.sqrt(n_meanings)
+    # What is left of a sentence without its meaning and its language; means of sizes shrug at outliers.
+    rest = np.abs(apart - apart.mean(axis=1, keepdims=True)).mean(axis=(0, 1))
+    typical = MEAN_SIZE * rest * np.sqrt(n_languages / (n_languages - 1))
+    return statistic, beyond > margin * typical
 
 
 def discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:

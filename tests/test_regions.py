@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
+from wired_bloom import wired_bloom, wired_corpus
 
 from lingua_utils import regions, selection
-from lingua_utils.activations import Activations
+from lingua_utils.activations import Activations, capture
 from lingua_utils.regions import average_precision, key_regions, neuron_scores
 from lingua_utils.rules import METHODS
 
@@ -108,6 +110,42 @@ def test_calibrated_finds_planted_neurons(sharing):
     precision, recall = precision_recall(key_regions(values, "calibrated").region, truth)
     assert precision >= 0.93
     assert recall >= 0.95
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_calibrated_finds_the_neurons_that_a_model_is_wired_with(seed):
+    loaded, truth = wired_bloom(per_language=6, seed=seed)
+    activations = capture(loaded, wired_corpus(80, seed=seed), progress=False)
+    precision, recall = precision_recall(key_regions(activations, "calibrated").region, truth)
+    assert precision >= 0.93
+    assert recall >= 0.95
+
+
+def test_in_a_model_that_cannot_tell_languages_apart_calibrated_selects_nothing():
+    loaded, _ = wired_bloom(per_language=0)
+    activations = capture(loaded, wired_corpus(80), progress=False)
+    assert key_regions(activations, "calibrated").share <= 0.01
+    assert key_regions(activations, "zscore").share > 0.10
+
+
+def test_lape_equals_a_direct_count_over_tokens():
+    loaded, _ = wired_bloom(per_language=6)
+    corpus = wired_corpus(10)
+    tokens = [[] for _ in loaded.sites]  # what each layer's neurons are on every token, language by language
+    for site, seen in zip(loaded.sites, tokens, strict=True):
+        loaded.module(site).register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0][0, 1:]))
+    for text in (text for texts in corpus.texts for text in texts):
+        loaded.base(**loaded.tokenizer(text, return_tensors="pt"))
+    counted = (
+        np.stack([torch.cat(seen).numpy() for seen in tokens]).reshape(3, 10, -1, 256).transpose(1, 2, 0, 3)
+    )
+    expected = key_regions(counted, "lape")  # as if every token were a sentence
+
+    loaded, _ = wired_bloom(per_language=6)
+    found = key_regions(capture(loaded, corpus, progress=False), "lape")
+    assert np.array_equal(found.region, expected.region)
+    np.testing.assert_allclose(found.score, expected.score, atol=1e-6)
+    assert found.region.any()
 
 
 @pytest.mark.parametrize("tail", ["normal", "lognormal", "t3"])
