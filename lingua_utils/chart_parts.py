@@ -186,11 +186,13 @@ class Frames:
         # The array has a name of its own: a calculated field of the same name would overwrite it.
         return f"datum.{value}_at[layer_at][step_at]"
 
-    def title(self, text: str) -> alt.Title:
+    def title(self, text: str, name_layer: bool = True) -> alt.Title:
         """A title that names the chosen layer and step, which the sliders only count."""
-        names = ["all layers" if layer == "all" else f"layer {layer}" for layer in self.layers]
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
+        if not name_layer:
+            return alt.Title(text=alt.expr(f"{text!r} + {steps}[step_at]"))
+        names = ["all layers" if layer == "all" else f"layer {layer}" for layer in self.layers]
         return alt.Title(text=alt.expr(f"{text + ' · '!r} + {names}[layer_at] + {steps}[step_at]"))
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:

@@ -11,11 +11,12 @@ import pandas as pd
 from lingua_utils import files, sheets
 from lingua_utils.models import training_step
 from lingua_utils.training import lab_folder
-from lingua_utils.trends import Estimate, Trend, end_points, rank_correlation, trend
+from lingua_utils.trends import Estimate, Trend, accuracy_and_sads, end_points, rank_correlation, trend
 
 __all__ = [
     "Estimate",
     "Trend",
+    "accuracy_and_sads",
     "collate",
     "collate_losses",
     "end_points",
@@ -28,7 +29,15 @@ __all__ = [
 KEYS = ["corpus", "model_id", "revision"]
 # Small enough to keep under version control: what every run has, and what some runs have as well.
 PUBLISHED = ("similarity", "variance", "retrieval", "blocks")
-PUBLISHED_WHERE_RUN = ("region_counts", "region_null", "silencing", "selectivity", "dose", "tasks")
+PUBLISHED_WHERE_RUN = (
+    "region_counts",
+    "region_null",
+    "silencing",
+    "selectivity",
+    "dose",
+    "accuracy",
+    "tasks",
+)
 
 
 def collate(

@@ -111,7 +111,9 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         (strips + chance)
         .add_params(*frames.sliders(), *methods)
         .properties(
-            width="container", height={"step": 24}, title=frames.title("Key neurons (number: by chance)")
+            width="container",
+            height={"step": 24},
+            title=frames.title("Key neurons (number: by chance)", name_layer=False),
         )
     )
     return finish(chart, f"Share of each layer's neurons that is key to each of {len(names)} languages.")
@@ -175,7 +177,7 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
     drawn = alt.layer(
         base.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("uniform:Q"), y=alt.Y()),
         base.mark_rule(strokeWidth=2).encode(
-            alt.X("low:Q", title=x.title),
+            alt.X("low:Q", title="share in the outer layers"),
             alt.X2("high:Q"),
             alt.Color("method:N", scale=_METHOD_SCALE, legend=None),
         ),
@@ -441,25 +443,23 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def accuracy_by_language(tasks: pd.DataFrame) -> alt.LayerChart:
+def accuracy_by_language(accuracy: pd.DataFrame) -> alt.LayerChart:
     """Zero-shot accuracy of the intact model in every language, with intervals and chance.
 
     Parameters
     ----------
-    tasks : DataFrame
-        The ``tasks`` table where the model is intact: ``text_language``, ``accuracy``, ``low``, ``high``,
-        ``n_items``, ``chance``.
+    accuracy : DataFrame
+        The ``accuracy`` table of one run: ``language``, ``accuracy``, ``low``, ``high``, ``n_items``,
+        ``chance``.
     """
-    need(tasks, ["text_language", "accuracy", "low", "high", "n_items", "chance"])
-    rows = _names(tasks, "text_language").round(4)
-    codes = tasks.text_language.unique()
-    base = alt.Chart(rows).encode(
-        alt.X("text_language:N", title=None, sort=None, axis=alt.Axis(labelAngle=-30))
-    )
+    need(accuracy, ["language", "accuracy", "low", "high", "n_items", "chance"])
+    rows = _names(accuracy, "language").round(4)
+    codes = accuracy.language.unique()
+    base = alt.Chart(rows).encode(alt.X("language:N", title=None, sort=None, axis=alt.Axis(labelAngle=-30)))
     bars = base.mark_bar(opacity=0.75).encode(
         alt.Y("accuracy:Q", title="accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        alt.Color("text_language:N", scale=theme.language_scale(codes), legend=None),
-        tooltip=["text_language:N", alt.Tooltip("accuracy:Q", format=".1%"), "n_items:Q"],
+        alt.Color("language:N", scale=theme.language_scale(codes), legend=None),
+        tooltip=["language:N", alt.Tooltip("accuracy:Q", format=".1%"), "n_items:Q"],
     )
     spread = base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
     chance = float(rows.chance.iloc[0])
@@ -536,7 +536,9 @@ def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
     chance = float(rows.chance.iloc[0])
     layers = [
         base.mark_rule(opacity=0.5).encode(x, alt.Y("low:Q", title="mean accuracy"), alt.Y2("high:Q")),
-        base.mark_rule(opacity=0.5).encode(alt.X("sads_low:Q", title=x.title), alt.X2("sads_high:Q"), y),
+        base.mark_rule(opacity=0.5).encode(
+            alt.X("sads_low:Q", title="SADS · same meaning"), alt.X2("sads_high:Q"), y
+        ),
         base.mark_point(filled=True, size=60, color=theme.MEANING_SCORE).encode(
             x,
             y,

@@ -55,6 +55,12 @@ def _ablation(run: "Run") -> Tables:
     return ablation.tables(run.loaded, run.regions(), run.corpus("test"), run.activations(), seed=run.seed)
 
 
+def _accuracy(run: "Run") -> Tables:
+    from lingua_utils import tasks
+
+    return {"accuracy": tasks.accuracy(run.loaded, run.corpus().languages, seed=run.seed)}
+
+
 def _tasks(run: "Run") -> Tables:
     from lingua_utils import tasks
 
@@ -68,6 +74,7 @@ STAGES = {
     "similarity": Stage("similarity", ("activations",), _similarity),
     "regions": Stage("regions", ("activations",), _regions),
     "ablation": Stage("ablation", ("regions", "activations"), _ablation),
+    "accuracy": Stage("tasks", (), _accuracy),
     "tasks": Stage("tasks", ("regions",), _tasks),
 }
 

@@ -26,6 +26,7 @@ NOTEBOOKS = {
     "similarity": "04_similarity",
     "regions": "05_regions",
     "ablation": "06_ablation",
+    "accuracy": "07_tasks",
     "tasks": "07_tasks",
 }
 

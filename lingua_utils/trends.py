@@ -120,6 +120,36 @@ def end_points(similarity: pd.DataFrame, centred: bool = False) -> pd.DataFrame:
     return last.sort_values(["corpus", "model_id", "kind"], ignore_index=True)[keys + shown]
 
 
+def accuracy_and_sads(accuracy: pd.DataFrame, similarity: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy over languages beside SADS over all layers, one row a checkpoint of one model.
+
+    Parameters
+    ----------
+    accuracy, similarity : DataFrame
+        Collated tables ``accuracy`` and ``similarity``; checkpoints that are in both are kept.
+
+    Returns
+    -------
+    DataFrame
+        ``model_id``, ``step``, ``sads``, ``sads_low``, ``sads_high``, ``accuracy``, its 95 % interval ``low``,
+        ``high`` (normal, over all items of all languages) and ``chance``.
+    """
+    scores = over_all_layers(similarity)
+    scores = scores[(scores["kind"] == "all") & scores["step"].notna()]
+    groups = accuracy.groupby(["corpus", "model_id", "revision"])
+    means = groups.agg(
+        accuracy=("accuracy", "mean"), n_items=("n_items", "sum"), chance=("chance", "first")
+    ).reset_index()
+    half = Z95 * np.sqrt(means["accuracy"] * (1 - means["accuracy"]) / means["n_items"])
+    means = means.assign(low=means["accuracy"] - half, high=means["accuracy"] + half)
+    kept = ["corpus", "model_id", "revision", "step", "sads", "sads_low", "sads_high"]
+    return (
+        scores[kept]
+        .merge(means, on=["corpus", "model_id", "revision"])
+        .sort_values("step", ignore_index=True)
+    )
+
+
 def over_all_layers(similarity: pd.DataFrame, centred: bool = False) -> pd.DataFrame:
     """The rows of a ``similarity`` table that are about all layers concatenated."""
     return similarity[(similarity["layer"] == "all") & (similarity["centred"] == centred)]

@@ -16,7 +16,7 @@
 # | | |
 # |---|---|
 # | **Reads** | the regions of the run |
-# | **Writes** | `tasks` (parquet) |
+# | **Writes** | `accuracy`, and with regions silenced `tasks` (parquet) |
 # | **Costs** | a few minutes for the lab; the harness scores every choice of every item |
 
 # %% tags=["remove-cell"]
@@ -30,7 +30,7 @@ if importlib.util.find_spec("lingua_utils") is None:
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %%
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from lingua_utils import region_charts, runs, tasks, theme
 
@@ -46,6 +46,7 @@ digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
 pooling: str = "mean"  # "mean", "skip_first" or "last"
 seed: int = 0  # of the text and of every resampling
 results: str = "results"  # root of all results
+silenced: bool = True  # ask again with each region silenced
 
 # %%
 run = runs.Run(
@@ -74,8 +75,7 @@ items.groupby("language", sort=False).head(1).set_index("language")
 # ## Intact
 
 # %%
-accuracy = run.stage("tasks")["tasks"]
-intact = accuracy[accuracy.method == "intact"]
+intact = run.stage("accuracy")["accuracy"]
 
 # %% tags=["hide-input"]
 region_charts.accuracy_by_language(intact)
@@ -93,20 +93,26 @@ Markdown(
 #
 # The region is silent during the evaluation, not before it.
 # Beside each region stands a random one with as many neurons in each layer.
+# This is asked of a few checkpoints only (`silenced`).
 
 # %% tags=["hide-input"]
-region_charts.accuracy_silenced(accuracy)
+if silenced:
+    accuracy = run.stage("tasks")["tasks"]
+    display(region_charts.accuracy_silenced(accuracy))
 
 # %% tags=["hide-input"]
-silenced = accuracy[~accuracy.method.isin(["intact", "random"])]
-own = silenced[silenced.region_language == silenced.text_language]
-other = silenced[silenced.region_language != silenced.text_language]
-control = accuracy[(accuracy.method == "random") & (accuracy.region_language == accuracy.text_language)]
-Markdown(
-    f"**What we see.** Without its own region a language's accuracy changes by {own.change.mean():+.3f} on average, "
-    f"without another language's by {other.change.mean():+.3f}, without a random region by {control.change.mean():+.3f}; "
-    f"{(own.change_high < 0).sum()} of {len(own)} languages lose beyond their interval without their own region."
-)
+if silenced:
+    at_home = accuracy.region_language == accuracy.text_language
+    random = accuracy.method == "random"
+    own, control = accuracy[at_home & ~random], accuracy[at_home & random]
+    other = accuracy[~at_home & ~random & (accuracy.method != "intact")]
+    text = (
+        f"**What we see.** Without its own region a language's accuracy changes by {own.change.mean():+.3f} on "
+        f"average, without another language's by {other.change.mean():+.3f}, without a random region by "
+        f"{control.change.mean():+.3f}; {(own.change_high < 0).sum()} of {len(own)} languages lose beyond their "
+        "interval without their own region."
+    )
+    display(Markdown(text))
 
 # %% [markdown]
 # ## Checks

@@ -30,9 +30,9 @@ if importlib.util.find_spec("lingua_utils") is None:
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %%
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
-from lingua_utils import charts, evolution, projection, sheets, theme
+from lingua_utils import charts, evolution, projection, region_charts, sheets, theme
 from lingua_utils.glue import glue
 
 theme.use()
@@ -107,6 +107,44 @@ retrieval = evolution.collate("retrieval", results, published, corpus=main.corpu
 
 # %% tags=["hide-input"]
 charts.retrieval_by_step(retrieval)
+
+# %% [markdown]
+# ## The regions, through training
+#
+# How many neurons each rule calls key to a language, and how many it would call so by chance.
+# The paper finds that regions shrink as training goes on.
+
+# %%
+counts = evolution.collate("region_counts", results, published, corpus=main.corpus_name)
+own_counts = counts[counts.model_id == main.model_id]
+
+# %% tags=["hide-input"]
+region_charts.region_size_by_step(counts)
+
+# %% tags=["hide-input"]
+region_charts.region_atlas(own_counts)
+
+# %% [markdown]
+# ## Accuracy and alignment
+#
+# The paper ties the sharing of meaning to accuracy on tasks.
+# One point a checkpoint: mean accuracy over the languages against SADS.
+
+# %%
+accuracy = evolution.collate("accuracy", results, published, corpus=main.corpus_name)
+points_of_accuracy = evolution.accuracy_and_sads(accuracy, followed)
+
+# %% tags=["hide-input"]
+region_charts.accuracy_against_sads(points_of_accuracy)
+
+# %% tags=["hide-input"]
+if len(points_of_accuracy) >= 4:
+    tie = evolution.rank_correlation(points_of_accuracy.sads, points_of_accuracy.accuracy)
+    text = (
+        f"**What we see.** Over {len(points_of_accuracy)} checkpoints the rank correlation of accuracy with SADS "
+        f"is {tie}. Both grow with training, so a correlation alone does not say that one needs the other."
+    )
+    display(Markdown(text))
 
 # %% [markdown]
 # ## The loss, language by language

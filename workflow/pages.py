@@ -59,7 +59,7 @@ class RunPages:
     @property
     def notebooks(self) -> list[Path]:
         """Executed notebooks of the run's stages; those that failed or were never run are not there."""
-        names = [sheets.NOTEBOOKS[stage] for stage in self.row["stages"].split()]
+        names = dict.fromkeys(sheets.NOTEBOOKS[stage] for stage in self.row["stages"].split())
         return [path for name in names if (path := self.folder / f"{name}.ipynb").is_file()]
 
 
