@@ -16,7 +16,7 @@ import numpy as np
 MEAN_SIZE = 1.2533  # standard deviations of a normal in the mean size of its deviations
 BLOCK_BYTES = 2**26  # working memory of a block of neurons or of shuffles
 AP_SLAB = 64  # neurons read at a time
-AP_BLOCK = 2**16  # values sorted at a time, so that they stay in the processor's cache
+AP_BLOCK = 2**15  # values sorted at a time, so that they stay in the processor's cache
 
 
 def pair_scores(totals: np.ndarray, squares: np.ndarray, n_sentences: int) -> np.ndarray:
