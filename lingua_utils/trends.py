@@ -131,8 +131,8 @@ def accuracy_and_sads(accuracy: pd.DataFrame, similarity: pd.DataFrame) -> pd.Da
     Returns
     -------
     DataFrame
-        ``model_id``, ``step``, ``sads``, ``sads_low``, ``sads_high``, ``accuracy``, its 95 % interval ``low``,
-        ``high`` (normal, over all items of all languages) and ``chance``.
+        ``model_id``, ``step``, ``sads``, ``sads_low``, ``sads_high``, ``accuracy``, its 95 % interval
+        ``low``, ``high`` (normal, over all items of all languages) and ``chance``.
     """
     scores = over_all_layers(similarity)
     scores = scores[(scores["kind"] == "all") & scores["step"].notna()]
