@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
+from lingua_utils.activations import default_batch_tokens
 from lingua_utils.batches import in_batches, tokenize
 from lingua_utils.models import LoadedModel
 
@@ -148,8 +149,9 @@ class Scorer:
     ----------
     loaded : LoadedModel
     texts : sequence of str
-    batch_tokens : int
-        Tokens a batch, padding included; changes the speed and the memory, not the result.
+    batch_tokens : int, optional
+        Tokens a batch, padding included; changes the speed and the memory, not the result. Default: 1,024 on
+        a CPU, 8,192 elsewhere.
     window, stride : int, optional
         Default: the model's positions, at most 2048, and half a window.
 
@@ -165,11 +167,12 @@ class Scorer:
         loaded: LoadedModel,
         texts: Sequence[str],
         *,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         window: int | None = None,
         stride: int | None = None,
     ) -> None:
-        self._loaded, self._batch_tokens, self.n_texts = loaded, batch_tokens, len(texts)
+        self._loaded, self.n_texts = loaded, len(texts)
+        self._batch_tokens = batch_tokens or default_batch_tokens(loaded)
         window = min(window or WINDOW, loaded.max_length or window or WINDOW)
         stride = stride or max(1, window // 2)
         if not 1 <= stride < window:

@@ -135,6 +135,17 @@ def test_silencing_to_the_mean_of_a_constant_neuron_changes_nothing():
             torch.testing.assert_close(now, then)
 
 
+def test_without_means_neurons_are_held_at_their_mean_over_the_batch():
+    loaded = tiny_loaded("bloom")
+    region = np.zeros(shape(loaded), dtype=bool)
+    region[0, ::2] = True
+    free = seen_at(loaded)[0]
+    with silence(loaded, region, to="mean"):
+        seen = seen_at(loaded)[0]
+    torch.testing.assert_close(seen[..., ::2], free.mean(dim=(0, 1))[::2].expand_as(seen[..., ::2]))
+    assert torch.equal(seen[..., 1::2], free[..., 1::2])
+
+
 def test_silencing_all_neurons_of_a_layer_leaves_the_residual_stream():
     loaded = tiny_loaded("llama")
     region = np.zeros(shape(loaded), dtype=bool)
@@ -152,9 +163,12 @@ def test_silencing_all_neurons_of_a_layer_leaves_the_residual_stream():
         (np.zeros((2, 5), bool), {}, r"shape \(2, 5\), but in memory has 2 layers of up to 128 neurons"),
         (np.zeros((2, 128)), {}, "holds float64, not bool"),
         (np.zeros((2, 128), bool), {"to": "nothing"}, "'zero' or 'mean', not 'nothing'"),
-        (np.zeros((2, 128), bool), {"to": "mean"}, "needs means"),
-        (np.zeros((2, 128), bool), {"means": np.zeros((2, 128))}, "takes no means"),
-        (np.zeros((2, 128), bool), {"to": "mean", "means": np.zeros(128)}, r"means have shape \(128,\)"),
+        (np.zeros((2, 128), bool), {"means": np.zeros((2, 128))}, "but neurons are silenced to zero"),
+        (
+            np.zeros((2, 128), bool),
+            {"to": "mean", "means": np.zeros(128)},
+            r"\(128,\) are given, but the reg",
+        ),
     ],
 )
 def test_what_cannot_be_silenced_is_named(region, options, message):
@@ -230,9 +244,11 @@ def wired():
 @pytest.fixture(scope="module")
 def wired_tables(wired):
     loaded, _, activations = wired
-    regions = select_all(activations, ("calibrated", "ap"))
-    test = wired_corpus(12, split="test")
-    return ablation.tables(loaded, regions, test, activations, n_controls=4, progress=False)
+    regions = select_all(activations, ("calibrated",))
+    test = wired_corpus(6, split="test")
+    return ablation.tables(
+        loaded, regions, test, activations, n_controls=3, doses=(0, 0.25, 1), progress=False
+    )
 
 
 def test_a_cost_is_the_difference_of_two_scores(wired):
@@ -246,7 +262,7 @@ def test_a_cost_is_the_difference_of_two_scores(wired):
 
 
 def test_silencing_a_planted_region_costs_its_language_and_stands_out_from_controls(wired_tables):
-    table = wired_tables["selectivity"].query("method == 'calibrated'")
+    table = wired_tables["selectivity"]
     assert set(table["control_kind"]) == {"layer", "magnitude"}
     assert table["own_exceeds_others"].all()
     assert table["own_exceeds_controls"].all()
@@ -255,12 +271,12 @@ def test_silencing_a_planted_region_costs_its_language_and_stands_out_from_contr
 
 def test_the_matrix_has_a_row_for_every_region_text_and_kind_of_control(wired_tables):
     table = wired_tables["silencing"]
-    assert len(table) == 2 * 10 * 10 * 2
-    assert not table.duplicated(["method", "region_language", "text_language", "control_kind"]).any()
+    assert len(table) == 10 * 10 * 2
+    assert not table.duplicated(["region_language", "text_language", "control_kind"]).any()
     assert (table["low"] <= table["change"]).all()
     assert (table["change"] <= table["high"]).all()
-    own = table.query("method == 'calibrated' and region_language == text_language")
-    others = table.query("method == 'calibrated' and region_language != text_language")
+    own = table.query("region_language == text_language")
+    others = table.query("region_language != text_language")
     assert own["low"].min() > others["high"].max()
 
 

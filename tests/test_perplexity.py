@@ -66,13 +66,13 @@ def test_a_single_token_without_context_scores_nothing():
     assert (scored.nll[0], scored.n_tokens[0], scored.n_bytes[0]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("window", "stride"), [(16, 8), (16, 5), (16, 15), (7, 1), (200, 100)])
+@pytest.mark.parametrize(("window", "stride"), [(16, 8), (16, 5), (16, 15), (7, 1), (40, 20)])
 @pytest.mark.parametrize("model_type", ["bloom", "llama"])
 def test_windows_score_every_token_once_as_a_naive_loop_does(model_type, window, stride):
     loaded = tiny_loaded(model_type)
-    document = " ".join(SENTENCES)
+    document = " ".join(SENTENCES[:5])
     ids = loaded.tokenizer(document)["input_ids"]
-    assert len(ids) > 100
+    assert len(ids) > 60
     expected, n_scored = 0.0, 0
     for t in range(1, len(ids)):
         # The first window that reaches t is the one that scores it.
