@@ -33,6 +33,7 @@ if importlib.util.find_spec("lingua_utils") is None:
 from IPython.display import Markdown
 
 from lingua_utils import region_charts, regions, runs, theme
+from lingua_utils.glue import glue
 
 theme.use()
 
@@ -73,11 +74,11 @@ run
 tables = run.stage("regions")
 
 # %% tags=["hide-input"]
-region_charts.null_shares(tables["region_null"])
+glue("region_null", region_charts.null_shares(tables["region_null"]))
 
 # %% tags=["hide-input"]
 null = tables["region_null"].set_index("method")
-Markdown(
+text = Markdown(
     "**What we see.** "
     + "; ".join(
         f"`{method}` calls {row.share:.1%} of the neurons key to some language, and {row.share_shuffled:.1%} "
@@ -86,6 +87,7 @@ Markdown(
     )
     + "."
 )
+glue("region_null_sentence", text)
 
 # %% [markdown]
 # ## Where do they lie?
