@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import ceil, sqrt
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 
 from lingua_utils import rules
 from lingua_utils.activations import Activations
+from lingua_utils.retrieval import wilson
 from lingua_utils.rules import METHODS
 from lingua_utils.selection import average_precision
 from lingua_utils.sums import Sums
@@ -37,7 +38,6 @@ __all__ = [
     "overlap",
     "select_all",
     "tables",
-    "wilson",
 ]
 
 OUTER_SHARE = 0.1  # of the layers, at either end
@@ -268,9 +268,10 @@ def concentration(regions: dict[str, Regions]) -> pd.DataFrame:
         uniform = np.array(found.widths)[outer].sum() / sum(found.widths)
         for language, count in zip(found.languages, found.count, strict=True):
             inside, total = int(count[outer].sum()), int(count.sum())
-            low, high = wilson(inside, total)
+            share = inside / total if total else np.nan
+            low, high = wilson(share, total)
             rows.append(
-                {"method": method, "language": language, "share_outer": inside / total if total else np.nan,
+                {"method": method, "language": language, "share_outer": share,
                  "low": low, "high": high, "uniform": uniform, "n_neurons": total}
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -285,16 +286,6 @@ def outer_layers(layers: tuple[str, ...]) -> np.ndarray:
         tenth = ceil(OUTER_SHARE * len(inside))
         outer[inside[:tenth]] = outer[inside[-tenth:]] = True
     return outer
-
-
-def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion; NaN without trials."""
-    if not trials:
-        return np.nan, np.nan
-    share, slack = successes / trials, z**2 / trials
-    centre = (share + slack / 2) / (1 + slack)
-    half = z * sqrt(share * (1 - share) / trials + slack / (4 * trials)) / (1 + slack)
-    return centre - half, centre + half
 
 
 def jaccard(a: np.ndarray, b: np.ndarray, widths: tuple[int, ...]) -> tuple[float, float]:

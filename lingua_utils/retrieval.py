@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lingua_utils.trends import Z95
 from lingua_utils.vectors import Vectors, single
 
 CELLS = 1 << 24  # cosines held at once: 64 MiB in float32
@@ -66,11 +67,14 @@ def retrieval(
     )
 
 
-def wilson(share: np.ndarray | float, n: int, z: float = 1.959963984540054) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson score interval of a share of n trials: within [0, 1], and of some width also at 0 and 1."""
+def wilson(share: np.ndarray | float, n: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % interval of a share of n trials: within [0, 1], and of some width also at 0 and 1.
+
+    A share that is NaN, as that of no trials, has the limits NaN.
+    """
     share = np.asarray(share, dtype=np.float64)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    middle = (n * share + Z95**2 / 2) / (n + Z95**2)
+    half = Z95 * np.sqrt(n * share * (1 - share) + Z95**2 / 4) / (n + Z95**2)
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 

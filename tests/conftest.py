@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lingua_utils import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples in every run, and no clock: a busy machine is no bug.
+settings.register_profile("book", deadline=None, derandomize=True)
+settings.load_profile("book")
 
 
 @dataclass(frozen=True)

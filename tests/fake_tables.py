@@ -131,3 +131,122 @@ def activity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
         for layer, index in LAYERS[1:]
         for number, language in enumerate(languages)
     )
+
+
+METHODS = ("zscore", "calibrated", "lape", "ap")
+
+
+def region_counts(models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Collated counts of key neurons: more with every step, fewer by chance."""
+    return pd.DataFrame(
+        dict(model_id=model, step=step, method=method, layer=layer, layer_index=index)
+        | dict(language=language, count=count, share=count / 256, expected=2.5 + index)
+        for model, (at, step), method in itertools.product(models, enumerate(steps), METHODS)
+        for (layer, index), (number, language) in itertools.product(LAYERS[1:], enumerate(languages))
+        for count in [10 * at + number + 3 * index]
+    ).astype({"step": "Int64"})
+
+
+def region_null() -> pd.DataFrame:
+    """Share of neurons that each rule selects, really and by chance."""
+    return pd.DataFrame(
+        dict(method=method, share=0.4 - 0.05 * number, share_shuffled=0.2 - 0.06 * number, n_neurons=768)
+        for number, method in enumerate(METHODS)
+    )
+
+
+def region_concentration(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Outer shares; the first language's region is empty under the first rule."""
+    rows = [
+        dict(method=method, language=language, share_outer=0.5, low=0.4, high=0.6, uniform=2 / 3)
+        | dict(n_neurons=20 * number + 5 * at)
+        for at, method in enumerate(METHODS)
+        for number, language in enumerate(languages)
+    ]
+    table = pd.DataFrame(rows)
+    table.loc[table.n_neurons == 0, ["share_outer", "low", "high"]] = np.nan
+    return table
+
+
+def region_overlap(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Overlap of every ordered pair of languages: half of them above chance, half below."""
+    return pd.DataFrame(
+        dict(method=method, source=source, target=target, jaccard=0.1 * (number % 4), chance=0.15)
+        for method in METHODS
+        for number, (source, target) in enumerate(itertools.permutations(languages, 2))
+    )
+
+
+def region_agreement(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Overlap of every two rules for every language."""
+    return pd.DataFrame(
+        dict(method_a=a, method_b=b, language=language, jaccard=0.3 + 0.02 * number, chance=0.05)
+        for a, b in itertools.combinations(METHODS, 2)
+        for number, language in enumerate(languages)
+    )
+
+
+def silencing(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Cost of every region to every language: high on the diagonal, next to nothing for controls."""
+    return pd.DataFrame(
+        dict(method=method, region_language=region, text_language=text, control_kind=kind, n_neurons=40)
+        | dict(change=change, low=change - 0.02, high=change + 0.02, control_mean=0.01, control_sd=0.005)
+        for method, region, text in itertools.product(METHODS, languages, languages)
+        for kind in ("layer", "magnitude")
+        for change in [0.4 if region == text else -0.03]
+    )
+
+
+def selectivity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Selectivity of every region; the first language's region is empty and has none."""
+    return pd.DataFrame(
+        dict(method=method, region_language=language, control_kind=kind, n_neurons=40 * number)
+        | dict(selectivity=3.0 + number if number else np.nan, own=0.4, others=0.03)
+        | dict(control_own=0.01, control_others=0.01)
+        for method, (number, language) in itertools.product(METHODS, enumerate(languages))
+        for kind in ("layer", "magnitude")
+    )
+
+
+def dose(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Cost of growing shares of every region."""
+    rows = []
+    for method, (number, language), share in itertools.product(
+        METHODS, enumerate(languages), (0, 0.25, 0.5, 1)
+    ):
+        row = dict(method=method, region_language=language, share=share)
+        for text, change in (("own", 0.1 * (1 + number) * share), ("others", 0.02 * share)):
+            row |= {text: change, f"{text}_low": change - 0.01, f"{text}_high": change + 0.01}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def tasks(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Accuracy of the intact model, with every region silenced, and with random neurons silenced twice."""
+    regions = [("intact", "none", 0.0)]
+    regions += [("calibrated", language, -0.2) for language in languages]
+    regions += [("random", language, change) for language in languages for change in (-0.01, -0.03)]
+    return pd.DataFrame(
+        dict(method=method, region_language=region, text_language=text, n_items=200, chance=0.25)
+        | dict(accuracy=0.6 + change, low=0.53 + change, high=0.67 + change)
+        | dict(change=change, change_low=change - 0.05, change_high=change + 0.05)
+        for method, region, change in regions
+        for text in languages
+    )
+
+
+def accuracy(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Accuracy of the model in every language."""
+    return pd.DataFrame(
+        dict(language=language, accuracy=0.6, low=0.53, high=0.67, n_items=200, chance=0.25)
+        for language in languages
+    )
+
+
+def task_points() -> pd.DataFrame:
+    """Accuracy and SADS at every checkpoint."""
+    return pd.DataFrame(
+        dict(step=step, sads=0.02 * at, sads_low=0.02 * at - 0.01, sads_high=0.02 * at + 0.01)
+        | dict(accuracy=0.25 + 0.05 * at, low=0.2 + 0.05 * at, high=0.3 + 0.05 * at, chance=0.25)
+        for at, step in enumerate(STEPS)
+    )

@@ -196,7 +196,7 @@ def test_means_are_those_of_one_sentence_at_a_time_without_padding(model_type):
             np.testing.assert_allclose(values[i, j, row], activation[chosen].mean(dim=0), atol=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     texts=st.lists(
         st.lists(st.text("ab ,星ह", min_size=1, max_size=30), min_size=3, max_size=3), min_size=2, max_size=3

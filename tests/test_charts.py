@@ -8,6 +8,7 @@ import fake_tables
 import numpy as np
 import pandas as pd
 import pytest
+from specification import data_sets, fields
 
 from lingua_utils import charts, theme
 from lingua_utils.chart_parts import MAX_ROWS, Frames
@@ -47,36 +48,9 @@ CHARTS = {
 }
 
 
-@pytest.fixture(params=CHARTS)
+@pytest.fixture(scope="module", params=CHARTS)
 def chart(request) -> alt.TopLevelMixin:
     return CHARTS[request.param]()
-
-
-def data_sets(chart: alt.TopLevelMixin) -> list[list[dict]]:
-    """Every table of rows in a chart's specification."""
-    found = []
-
-    def look(part):
-        if isinstance(part, dict):
-            if (
-                isinstance(part.get("values"), list)
-                and part["values"]
-                and isinstance(part["values"][0], dict)
-            ):
-                found.append(part["values"])
-            for value in part.values():
-                look(value)
-        elif isinstance(part, list):
-            for value in part:
-                look(value)
-
-    specification = chart.to_dict()
-    look(specification)
-    return found + list(specification.get("datasets", {}).values())
-
-
-def fields(chart: alt.TopLevelMixin) -> str:
-    return json.dumps(chart.to_dict())
 
 
 def test_every_chart_has_a_description_for_screen_readers(chart):
@@ -150,8 +124,8 @@ def test_a_list_of_sentences_is_offered_only_where_there_are_kinds():
 
 def test_the_sentence_map_holds_every_point_at_every_layer_and_step():
     table = fake_tables.projection()
-    specification = charts.sentence_map(table).to_dict()
-    records = max(data_sets(charts.sentence_map(table)), key=len)
+    chart = charts.sentence_map(table)
+    records = max(data_sets(chart), key=len)
     whole = table[["x", "y"]].abs().to_numpy().max()
     assert len(records) == 10 * 20
     name = theme.language_name("fra_Latn")
@@ -161,7 +135,7 @@ def test_the_sentence_map_holds_every_point_at_every_layer_and_step():
         for at, step in enumerate(fake_tables.STEPS):
             wanted = points["fra_Latn", 7, layer, step] / whole
             assert record["x_at"][index][at] == pytest.approx(wanted, abs=5e-4)
-    assert {parameter["name"] for parameter in specification["params"]} >= {
+    assert {parameter["name"] for parameter in chart.to_dict()["params"]} >= {
         "step_at",
         "layer_at",
         "colour_by",

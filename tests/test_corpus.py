@@ -84,7 +84,7 @@ sentences = sentences.filter(lambda text: text.strip() and not text.startswith("
 
 
 @given(st.lists(st.tuples(sentences, sentences), min_size=2, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_survives_every_format(tmp_path_factory, rows):
     place = tmp_path_factory.mktemp("formats")
     texts = dict(zip(("eng_Latn", "hin_Deva"), map(list, zip(*rows, strict=True)), strict=True))

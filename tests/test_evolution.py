@@ -200,7 +200,7 @@ def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
     assert covered == pytest.approx(0.95, abs=0.02)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0.1, 10), st.floats(0.1, 10))
 def test_a_ratio_of_precise_numbers_has_the_interval_of_the_delta_method(above, below):
     estimate = ratio(above, 1e-4 * above, below, 2e-4 * below)

@@ -261,14 +261,14 @@ def test_no_two_sentences_use_the_same_frames():
 
 
 @given(st.permutations(SMALL), st.integers(0, 2**40), st.sampled_from(phrasebook.SPLITS), st.integers(1, 40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_sentences_do_not_depend_on_the_order_of_languages(codes, seed, split, n_sentences):
     shuffled = dict(zip(codes, parallel_sentences(codes, n_sentences, split, seed), strict=True))
     assert [shuffled[code] for code in SMALL] == parallel_sentences(SMALL, n_sentences, split, seed)
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(phrasebook.SPLITS))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_few_sentences_are_the_first_of_many(one, other, split):
     few, many = sorted((one, other))
     longer = parallel_sentences(SMALL, many, split)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lingua_utils import similarity
 from lingua_utils.activations import Activations
+from lingua_utils.retrieval import wilson
 from lingua_utils.sums import Sums
 
 SCORES = ["same_language", "same_meaning", "neither"]
@@ -56,7 +57,7 @@ def as_sums(given, n_groups):
 # ---- pair means -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(2, 4), st.integers(2, 7), st.integers(1, 9)),
     st.sampled_from([np.float16, np.float32, np.float64]),
@@ -71,7 +72,7 @@ def test_pair_means_equal_the_double_loop(shape, dtype, scale, seed):
     np.testing.assert_allclose((means.lrds, means.sads), expected[:2] - expected[2], atol=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.tuples(st.integers(2, 4), st.integers(3, 7), st.integers(2, 9)), st.integers(0, 2**31))
 def test_standard_errors_equal_the_jackknife_done_by_hand(shape, seed):
     vectors = np.random.default_rng(seed).normal(0.3, 1, shape)
@@ -364,6 +365,14 @@ def test_translations_that_differ_by_a_constant_are_all_found():
 def test_retrieval_of_noise_is_at_chance():
     table = similarity.retrieval(planted(meaning=0, shape=(6, 100, 64)))
     assert table["accuracy"].mean() == pytest.approx(table["chance"].iloc[0], abs=0.01)
+
+
+def test_wilsons_interval_equals_the_textbook():
+    assert wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+
+
+def test_a_share_of_no_trials_has_no_interval():
+    assert np.isnan(wilson(np.nan, 0)).all()
 
 
 def test_the_interval_of_a_share_is_wilsons():

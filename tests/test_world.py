@@ -109,7 +109,7 @@ def test_languages_are_not_given_the_same_sentences():
     assert matches <= 5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.integers(0, 5))
 def test_sentences_do_not_depend_on_the_order_of_the_languages(rng, seed):
     languages = rng.sample(sorted(LANGUAGES), 4)
