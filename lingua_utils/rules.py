@@ -6,6 +6,7 @@ Every rule takes activations and its settings and returns what it :class:`Found`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from math import ceil, sqrt
@@ -76,7 +77,7 @@ def unit_weights(activations: Activations) -> np.ndarray:
 
 def zscore(activations: Activations | Sums, seed: int, threshold: float, n_shuffles: int) -> Found:
     """The paper's rule: a score more than ``threshold`` standard deviations above its mean over languages."""
-    n_languages, n_sentences = len(activations.languages), activations.n_sentences
+    n_languages = len(activations.languages)
     largest = sqrt(n_languages - 1)
     if threshold >= largest:
         raise ValueError(
@@ -88,8 +89,8 @@ def zscore(activations: Activations | Sums, seed: int, threshold: float, n_shuff
     any_by_chance = 0
     weights = None if sums_of(activations) is not None else unit_weights(activations)
     for i, count in enumerate(by_chance):
-        for totals, squares in _shuffled_sums(activations, i, weights, n_shuffles, seed):
-            selected = _standardized(selection.pair_scores(totals, squares, n_sentences)) > threshold
+        for shuffled in _shuffled_scores(activations, i, weights, n_shuffles, seed):
+            selected = _standardized(shuffled) > threshold
             count += selected.sum(axis=0)
             any_by_chance += selected.any(axis=1).sum()
     return Found(
@@ -143,10 +144,10 @@ def lape(activations: Activations, seed: int, share: float, activity: float, n_s
         return Found(**found, expected=np.full((n_languages, n_layers), np.nan), expected_share=np.nan)
     shuffled = [
         np.concatenate([
-            marks @ (activations.layer(i) > 0).reshape(-1, width).astype(np.float32)
+            selection.dealt_sums(activations.layer(i), marks, lambda some: some > 0)
             for marks in selection.shuffles(n_languages, activations.n_sentences, n_shuffles, seed)
         ])
-        for i, width in enumerate(activations.widths)
+        for i in range(n_layers)
     ]  # fmt: skip
     by_chance = [
         _low_entropy(counts / activations.n_sentences, share, activity)[0]
@@ -208,22 +209,21 @@ def _meanings(activations: Activations | Sums, layer: int) -> np.ndarray:
     return means.transpose(1, 0, 2)
 
 
-def _shuffled_sums(
+def _shuffled_scores(
     activations: Activations | Sums, layer: int, weights: np.ndarray | None, n_shuffles: int, seed: int
-):
-    """Sums of unit vectors and of their squares after each shuffle, shape [shuffle, language, neuron]."""
-    sums = sums_of(activations)
-    if sums is None:
-        units = activations.layer(layer) * weights[..., None].astype(np.float32)
-        squared = np.square(units)
-    else:
-        units = sums.over_layers.totals[layer].transpose(1, 0, 2).astype(np.float32)
+) -> Iterator[np.ndarray]:
+    """Neuron scores after each shuffle, shape [shuffle, language, neuron], a few shuffles at a time."""
+    values, sums = _meanings(activations, layer), sums_of(activations)
+    if sums is not None:
+        weights = np.broadcast_to(sums.counts[sums.counts > 0], values.shape[:2])
         # Squares are not kept by group: what a language is dealt has, on average, those of all languages.
-        squared = np.broadcast_to(sums.over_layers.squares[layer].mean(axis=0) / units.shape[1], units.shape)
-    n_languages, n_meanings, width = units.shape
-    rows, squared_rows = units.reshape(-1, width), squared.reshape(-1, width)
-    for marks in selection.shuffles(n_languages, n_meanings, n_shuffles, seed):
-        yield marks @ rows, marks @ squared_rows
+        squares = sums.over_layers.squares[layer].mean(axis=0)
+    scale = weights[..., None].astype(np.float32)
+    for marks in selection.shuffles(*values.shape[:2], n_shuffles, seed):
+        totals = selection.dealt_sums(values, marks, lambda some: some * scale)
+        if sums is None:
+            squares = selection.dealt_sums(values, marks, lambda some: np.square(some * scale))
+        yield selection.pair_scores(totals, squares, activations.n_sentences)
 
 
 def _standardized(values: np.ndarray) -> np.ndarray:

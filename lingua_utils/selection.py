@@ -8,7 +8,7 @@ sentence means and what a neuron is like, and takes away which language is which
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -81,6 +81,32 @@ def shuffles(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> I
 def as_dealt(n_languages: int, n_meanings: int) -> np.ndarray:
     """The shuffle that shuffles nothing, in the form of :func:`shuffles`."""
     return np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
+
+
+def dealt_sums(
+    values: np.ndarray, marks: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Sums over the sentences that each language is dealt, a few neurons at a time.
+
+    Parameters
+    ----------
+    values : array, shape [language, sentence, neuron]
+    marks : array, shape [shuffle, language, language · sentence]
+    function : callable
+        What to sum: takes some neurons' values and returns as many numbers.
+
+    Returns
+    -------
+    array, float32, shape [shuffle, language, neuron]
+    """
+    n_languages, n_meanings, n_neurons = values.shape
+    sums = np.empty((*marks.shape[:2], n_neurons), dtype=np.float32)
+    at_once = max(1, BLOCK_BYTES // (4 * n_languages * n_meanings))
+    for start in range(0, n_neurons, at_once):
+        some = slice(start, start + at_once)
+        block = np.asarray(function(values[:, :, some]), dtype=np.float32)
+        sums[:, :, some] = marks @ block.reshape(n_languages * n_meanings, -1)
+    return sums
 
 
 def prominence(values: np.ndarray, marks: np.ndarray, margin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
