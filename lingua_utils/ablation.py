@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import log
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from lingua_utils.corpus import ParallelCorpus
     from lingua_utils.regions import Regions
 
-__all__ = ["Cost", "mean_activations", "mean_magnitudes", "random_regions", "silence", "tables"]
+__all__ = ["Change", "Cost", "mean_activations", "mean_magnitudes", "random_regions", "silence", "tables"]
 
 DOSES = (0.0, 0.25, 0.5, 1.0)
 
@@ -107,8 +108,37 @@ def _checked(loaded: LoadedModel, region: np.ndarray) -> np.ndarray:
     return region
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What silencing some neurons changes, sentence by sentence, against the intact model.
+
+    Attributes
+    ----------
+    nll : array, shape [language, sentence]
+        Nats more than intact.
+    n_bytes : int array, shape [language, sentence]
+    """
+
+    nll: np.ndarray
+    n_bytes: np.ndarray
+
+    @property
+    def per_byte(self) -> np.ndarray:
+        """Bits per byte more than intact, shape [language]."""
+        return self.nll.sum(axis=1) / log(2) / self.n_bytes.sum(axis=1)
+
+    @property
+    def influences(self) -> np.ndarray:
+        """Of each sentence on that, shape [language, sentence]; :func:`perplexity.margin` takes them."""
+        return influence(self.nll, self.n_bytes)
+
+    def first(self, n_sentences: int) -> Change:
+        """The same on the first sentences only."""
+        return Change(self.nll[:, :n_sentences], self.n_bytes[:, :n_sentences])
+
+
 class Cost:
-    """Change in bits per byte of every language when neurons are silenced, against the intact model.
+    """Texts made ready once, to measure what silencing costs each language as often as needed.
 
     Parameters
     ----------
@@ -124,32 +154,20 @@ class Cost:
     ) -> None:
         self._loaded, self._to, self._means = loaded, to, means
         self._scorer = Scorer(loaded, [text for texts in corpus.texts for text in texts])
-        self.languages = corpus.languages
         self._shape = (corpus.n_languages, corpus.n_sentences)
         self._bytes = self._scorer.n_bytes.reshape(self._shape)
-        self._intact = self._scorer.score().nll
+        self._intact = self._scorer.score().nll.reshape(self._shape)
 
     @property
     def intact(self) -> np.ndarray:
         """Bits per byte of the intact model, shape [language]."""
-        return self._per_byte(self._intact.reshape(self._shape))
+        return Change(self._intact, self._bytes).per_byte
 
-    def of(self, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What silencing a region costs.
-
-        Returns
-        -------
-        change : array, shape [language]
-            Bits per byte more than intact.
-        influences : array, shape [language, sentence]
-            Of each sentence on that change; :func:`lingua_utils.perplexity.margin` makes intervals of them.
-        """
+    def of(self, region: np.ndarray) -> Change:
+        """What silencing a region, bool [layer, neuron], changes."""
         with silence(self._loaded, region, self._to, self._means):
-            more = (self._scorer.score().nll - self._intact).reshape(self._shape)
-        return self._per_byte(more), influence(more, self._bytes)
-
-    def _per_byte(self, nll: np.ndarray) -> np.ndarray:
-        return nll.sum(axis=1) / log(2) / self._bytes.sum(axis=1)
+            silenced = self._scorer.score().nll.reshape(self._shape)
+        return Change(silenced - self._intact, self._bytes)
 
 
 def tables(
@@ -159,7 +177,8 @@ def tables(
     activations: Activations | None = None,
     seed: int = 0,
     *,
-    n_sentences: int = 20,
+    n_sentences: int = 60,
+    n_control_sentences: int = 20,
     n_controls: int = 10,
     to: str = "zero",
     doses: Sequence[float] = DOSES,
@@ -173,12 +192,14 @@ def tables(
     regions : mapping of method to Regions
         Their languages must be in the corpus.
     corpus : ParallelCorpus
-        Sentences that the regions were not selected on; the first ``n_sentences`` are used.
+        Sentences that the regions were not selected on.
     activations : Activations, optional
         Those the regions were selected on. With them there are controls of like magnitude too (kind
         ``"magnitude"``) beside those of like size (``"layer"``); ``to="mean"`` needs them.
     seed : int
         Seed of the controls.
+    n_sentences, n_control_sentences : int
+        The first so many sentences of the corpus measure regions, and the first so many of those controls.
     n_controls : int
         Random regions of each kind beside every region (:func:`random_regions`).
     to : {"zero", "mean"}
@@ -188,22 +209,23 @@ def tables(
 
     Returns
     -------
-    dict of DataFrames; intervals are 95 %, over sentences
+    dict of DataFrames; costs are in bits per byte, intervals are 95 %, over sentences
         ``silencing``: per ``method``, ``region_language``, ``text_language`` and ``control_kind`` the
-        ``change`` in bits per byte with ``low``, ``high``, ``control_mean`` and ``control_sd`` over draws,
-        ``n_neurons`` silenced, and the text's bits per byte ``intact``.
+        ``change`` with ``low``, ``high``; ``control_mean`` and ``control_sd`` over draws; ``n_neurons``
+        silenced; and ``intact``, the bits per byte before.
 
         ``selectivity``: per ``method``, ``region_language`` and ``control_kind`` the change of the region's
-        ``own`` language with ``own_low``, ``own_high``; the mean change of the ``others``; own − others as
-        ``difference`` with ``difference_low``, ``difference_high``; the same of the controls as
-        ``control_own``, ``control_own_sd``, ``control_others``, ``control_difference``,
-        ``control_difference_sd``; ``selectivity``, how many standard deviations of the controls' difference
-        the region's lies above their mean; ``own_exceeds_others``, whether the interval of the difference is
-        above 0; ``own_exceeds_controls``, whether ``own_low`` is above the mean of the controls and ``own``
-        above each of them; ``n_neurons``, ``n_controls``. An empty region has no selectivity (NaN).
+        ``own`` language with ``own_low``, ``own_high``, the mean change of the ``others`` with
+        ``others_low``, ``others_high``, and own − others as ``difference`` with ``difference_low``,
+        ``difference_high``. Of the controls ``control_own``, ``control_own_sd``, ``control_others``,
+        ``control_difference``, ``control_difference_sd``. Then ``selectivity``: how many standard deviations
+        of the controls' difference the region's lies above their mean, on the same sentences.
+        ``own_exceeds_others``: the interval of the difference is above 0. ``own_exceeds_controls``: own is
+        above that of every control on the same sentences. ``n_neurons``, ``n_controls``. An empty region has
+        no selectivity (NaN).
 
-        ``dose``: per ``method``, ``region_language`` and ``share`` silenced the ``n_neurons``, ``own`` with
-        ``own_low``, ``own_high``, and ``others`` with ``others_low``, ``others_high``.
+        ``dose``: per ``method``, ``region_language`` and ``share`` silenced the ``n_neurons``, ``own`` and
+        ``others``, each with ``_low`` and ``_high``.
 
     Raises
     ------
@@ -217,82 +239,83 @@ def tables(
             _checked(loaded, found.of(language))
     if to == "mean" and activations is None:
         raise ValueError("to='mean' needs the activations that the means are taken of")
-    corpus = corpus.select(slice(0, n_sentences))
-    cost = Cost(loaded, corpus, to, mean_activations(activations) if to == "mean" else None)
+    means = mean_activations(activations) if to == "mean" else None
+    cost = Cost(loaded, corpus.select(slice(0, n_sentences)), to, means)
+    control_cost = Cost(loaded, corpus.select(slice(0, min(n_sentences, n_control_sentences))), to, means)
     magnitudes = {"layer": None}
     if activations is not None:
         magnitudes["magnitude"] = mean_magnitudes(activations)
 
     silencing, selectivity, dose = [], [], []
     pairs = [(method, language) for method, found in regions.items() for language in found.languages]
-    for method, language in tqdm(pairs, desc="silencing", unit="region", disable=not progress):
+    for method, language in tqdm(pairs, desc="silencing", unit=" regions", disable=not progress):
         found, own = regions[method], corpus.languages.index(language)
         region = found.of(language)
         at = {"method": method, "region_language": language}
-        change, influences = cost.of(region)
+        change = cost.of(region)
         for kind, magnitude in magnitudes.items():
-            controls = np.zeros((n_controls, len(change)))
+            controls = np.zeros((n_controls, corpus.n_languages))
             if region.any():
                 drawn = random_regions(region, n_controls, seed, magnitude, found.widths)
-                controls = np.stack([cost.of(control)[0] for control in drawn])
+                controls = np.stack([control_cost.of(control).per_byte for control in drawn])
             about = at | {"control_kind": kind, "n_neurons": int(region.sum())}
-            silencing += _silencing_rows(about, cost, change, influences, controls)
-            selectivity.append(about | _selectivity(own, change, influences, controls))
+            silencing += _silencing_rows(about, corpus.languages, change, controls, cost.intact)
+            same = change.first(n_control_sentences)
+            selectivity.append(about | _own_and_others(own, change) | _beside_controls(own, same, controls))
         for share in doses:
             part = found.strongest(language, share)
-            measured = (change, influences) if share == 1 else cost.of(part)
-            dose.append(at | {"share": share, "n_neurons": int(part.sum())} | _own_and_others(own, *measured))
+            measured = change if share == 1 else cost.of(part)
+            dose.append(at | {"share": share, "n_neurons": int(part.sum())} | _own_and_others(own, measured))
+    dose = pd.DataFrame(dose)
     return {
         "silencing": pd.DataFrame(silencing),
         "selectivity": pd.DataFrame(selectivity),
-        "dose": pd.DataFrame(dose),
+        "dose": dose.drop(columns=[name for name in dose if "difference" in name or "exceeds" in name]),
     }
 
 
 def _silencing_rows(
-    about: dict, cost: Cost, change: np.ndarray, influences: np.ndarray, controls: np.ndarray
+    about: dict, languages: Sequence[str], change: Change, controls: np.ndarray, intact: np.ndarray
 ) -> list[dict]:
-    half = margin(influences)
-    values = {
-        "text_language": cost.languages, "change": change, "low": change - half, "high": change + half,
-        "control_mean": controls.mean(axis=0), "control_sd": _sd(controls), "intact": cost.intact,
+    value, half = change.per_byte, margin(change.influences)
+    columns = {
+        "text_language": languages, "change": value, "low": value - half, "high": value + half,
+        "control_mean": controls.mean(axis=0), "control_sd": _sd(controls), "intact": intact,
     }  # fmt: skip
-    return [about | dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return [about | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _own_and_others(own: int, change: np.ndarray, influences: np.ndarray) -> dict:
-    others = np.arange(len(change)) != own
+def _own_and_others(own: int, change: Change) -> dict:
+    """The change of one language, the mean of the rest, and their difference, with intervals."""
+    others = np.arange(len(change.nll)) != own
+    value, influences = change.per_byte, change.influences
+    mean, mean_influences = value[others].mean(), influences[others].mean(axis=0)
     row = {}
-    for name, value, parts in (
-        ("own", change[own], influences[own]),
-        ("others", change[others].mean(), influences[others].mean(axis=0)),
+    for name, estimate, parts in (
+        ("own", value[own], influences[own]),
+        ("others", mean, mean_influences),
+        # Sentences are parallel, so the errors of the languages are taken off each other meaning by meaning.
+        ("difference", value[own] - mean, influences[own] - mean_influences),
     ):
         half = margin(parts)
-        row |= {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
-    return row
+        row |= {name: estimate, f"{name}_low": estimate - half, f"{name}_high": estimate + half}
+    return row | {"own_exceeds_others": bool(row["difference_low"] > 0)}
 
 
-def _selectivity(own: int, change: np.ndarray, influences: np.ndarray, controls: np.ndarray) -> dict:
-    others = np.arange(len(change)) != own
-    row = _own_and_others(own, change, influences)
-    difference = row["own"] - row["others"]
-    # Sentences are parallel, so the languages' errors are taken off each other meaning by meaning.
-    half = margin(influences[own] - influences[others].mean(axis=0))
-    control_own, control_others = controls[:, own], controls[:, others].mean(axis=1)
-    control_difference, spread = control_own - control_others, _sd(control_own - control_others)
-    excess = difference - control_difference.mean()
-    return row | {
-        "difference": difference,
-        "difference_low": difference - half,
-        "difference_high": difference + half,
+def _beside_controls(own: int, change: Change, controls: np.ndarray) -> dict:
+    """The change of one language beside that of controls, shape [draw, language], on the same sentences."""
+    others = np.arange(len(change.nll)) != own
+    value, control_own, control_others = change.per_byte, controls[:, own], controls[:, others].mean(axis=1)
+    differences, spread = control_own - control_others, _sd(control_own - control_others)
+    excess = value[own] - value[others].mean() - differences.mean()
+    return {
         "control_own": control_own.mean(),
         "control_own_sd": _sd(control_own),
         "control_others": control_others.mean(),
-        "control_difference": control_difference.mean(),
+        "control_difference": differences.mean(),
         "control_difference_sd": spread,
         "selectivity": excess / spread if spread > 0 else np.nan,
-        "own_exceeds_others": bool(difference - half > 0),
-        "own_exceeds_controls": bool(row["own_low"] > control_own.mean() and row["own"] > control_own.max()),
+        "own_exceeds_controls": bool(value[own] > control_own.max()),
         "n_controls": len(controls),
     }
 

@@ -254,7 +254,7 @@ def wired_tables(wired):
 def test_a_cost_is_the_difference_of_two_scores(wired):
     loaded, truth, _ = wired
     test = wired_corpus(8, split="test")
-    change, _ = ablation.Cost(loaded, test).of(truth[3])
+    change = ablation.Cost(loaded, test).of(truth[3]).per_byte
     intact = [score(loaded, texts).bits_per_byte for texts in test.texts]
     with silence(loaded, truth[3]):
         silenced = [score(loaded, texts).bits_per_byte for texts in test.texts]
