@@ -61,6 +61,7 @@ bench: $(READY)  ## measure speed and memory, each against its baseline
 
 publish: $(READY)  ## collect the tables of RUNS into book/published
 	$(BIN)/python -m lingua_utils.evolution --runs $(RUNS) --results $(RESULTS) --to book/published
+	$(BIN)/python workflow/readme_figure.py
 
 serve: $(READY)  ## look at the book: http://localhost:8000
 	$(BIN)/python -m http.server 8000 --directory $(BUILD)/html

@@ -1,0 +1,22 @@
+"""Draw the figure of the README from the published tables: the model beside its control.
+
+python workflow/readme_figure.py
+"""
+
+from lingua_utils import charts, evolution, files, theme
+
+MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
+TARGET = "book/_static/lingua-franca.svg"
+
+
+def main() -> None:
+    """Write the figure; it can be read on white and on a dark page."""
+    theme.use()
+    similarity = evolution.collate("similarity", published="book/published", results="book/published")
+    chart = charts.scores_by_step(similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")])
+    with files.writing(files.resolve(TARGET)) as temporary:
+        chart.save(str(temporary), format="svg")
+
+
+if __name__ == "__main__":
+    main()
