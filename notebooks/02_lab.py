@@ -33,7 +33,7 @@ if importlib.util.find_spec("lingua_utils") is None:
 import pandas as pd
 from IPython.display import Markdown
 
-from lingua_utils import charts, theme, training
+from lingua_utils import charts, theme, training, world
 
 theme.use()
 
@@ -52,9 +52,7 @@ recipe
 # Large corpora hold such lines too, by accident {cite}`blevins2022contamination,briakou2023incidental`; here their share is a dial, and the control `bloom-m-monolingual` has none.
 
 # %% tags=["hide-input"]
-from itertools import islice
-
-pd.DataFrame({"training lines": list(islice(training.lines(recipe), 12))})
+pd.DataFrame({"training lines": list(world.training_lines(recipe.languages, 12, recipe.world, recipe.seed))})
 
 # %% [markdown]
 # ## Training
