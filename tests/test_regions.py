@@ -189,11 +189,29 @@ def test_dead_and_constant_neurons_are_nobodys():
         assert not key_regions(values, method).region[..., :20].any(), method
 
 
+def only_sums(values):
+    """Activations as ``capture(keep="sums")`` leaves them."""
+    activations = Activations.from_array(values)
+    sums = activations.sums
+    activations._values, activations._sums, activations.keep = None, sums, "sums"
+    return activations
+
+
+def test_zscore_is_the_same_from_streamed_sums_and_its_null_nearly():
+    values = noise(shape=(10, 100, 2, 150))
+    whole, streamed = (key_regions(given, "zscore") for given in (values, only_sums(values)))
+    assert np.array_equal(whole.region, streamed.region)
+    assert abs(whole.expected_share - streamed.expected_share) < 0.1
+
+
+def test_what_needs_sentences_says_so():
+    with pytest.raises(ValueError, match="only sums were kept"):
+        key_regions(only_sums(noise(shape=(10, 20, 1, 30))), "ap")
+
+
 def test_calibrated_works_from_streamed_sums():
     values, truth = planted(shape=(10, 400, 2, 300), per_language=10, shift=3)
-    activations = Activations.from_array(values)
-    activations._values, activations.keep = None, "sums"
-    activations._sums = Activations.from_array(values).sums
+    activations = only_sums(values)
     precision, recall = precision_recall(key_regions(activations, "calibrated").region, truth)
     assert precision >= 0.9
     assert recall >= 0.95
