@@ -12,6 +12,11 @@ from functools import lru_cache
 from babel import Locale, dates, numbers
 
 _ROOT = Locale("root")
+# Babel writes what it reads through an alias into data that locales share, so a locale loaded before the root
+# is first read would say more than one loaded after. Here the root always comes first.
+for _field in (_ROOT.months, _ROOT.days):
+    for _context in ("format", "stand-alone"):
+        _field[_context]["wide"]
 
 # The decimal numbering systems that are native to some language of the book.
 DIGITS = {
