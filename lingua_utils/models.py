@@ -25,6 +25,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from lingua_utils import devices, files, hub, hub_models
 from lingua_utils.revisions import nearest, training_step
@@ -373,6 +374,8 @@ def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrai
     """The model with its weights, from safetensors where there are any."""
     # Without this, transformers asks a Hub service to convert what has no safetensors.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    # Downloads have had their bar; one of the moments it takes to read a file would fill a notebook's outputs.
+    disable_progress_bar()
     options = {"trust_remote_code": False, "weights_only": True, **options}
     try:
         return auto_class.from_pretrained(source, use_safetensors=True, **options)
