@@ -374,7 +374,7 @@ def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrai
     """The model with its weights, from safetensors where there are any."""
     # Without this, transformers asks a Hub service to convert what has no safetensors.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    # Downloads have had their bar; one of the moments it takes to read a file would fill a notebook's outputs.
+    # Downloads have had their bar; one for the moments of reading a file would only fill a notebook.
     disable_progress_bar()
     options = {"trust_remote_code": False, "weights_only": True, **options}
     try:

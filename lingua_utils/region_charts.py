@@ -112,7 +112,7 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         .add_params(*frames.sliders(), *methods)
         .properties(
             width="container",
-            height={"step": 24},
+            height=24 * len(names),
             title=frames.title("Key neurons (number: by chance)", name_layer=False),
         )
     )
@@ -175,7 +175,7 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
     base = alt.Chart(rows).encode(alt.Y("language:N", title=None, sort=names))
     x = alt.X("share_outer:Q", title="share in the outer layers", axis=alt.Axis(format="%"))
     drawn = alt.layer(
-        base.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("uniform:Q"), y=alt.Y()),
+        alt.Chart(rows).mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("uniform:Q")),
         base.mark_rule(strokeWidth=2).encode(
             alt.X("low:Q", title="share in the outer layers"),
             alt.X2("high:Q"),
@@ -280,7 +280,7 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     chance = base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("mean(chance):Q"))
     chart = (chance + points).properties(
         width="container",
-        height={"step": 30},
+        height=30 * rows.rules.nunique(),
         title=alt.Title("Agreement of the rules", subtitle="tick: chance"),
     )
     return finish(

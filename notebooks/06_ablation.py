@@ -83,22 +83,30 @@ region_charts.selectivity(tables["selectivity"])
 
 
 # %% tags=["hide-input"]
-def verdict(row):
-    """One sentence about one region: does silencing it hurt its own language, and only that?"""
-    others = "more than the others" if row.own_exceeds_others else "not more than the others"
-    controls = "more than the controls" if row.own_exceeds_controls else "not more than the controls"
-    return f"- {row.region_language} ({row.own:+.3f} bits per byte): {others}, {controls}"
-
-
-table = tables["selectivity"]
+verdicts = tables["selectivity"].query("control_kind == 'layer'").copy()
+verdicts["both"] = verdicts.own_exceeds_others & verdicts.own_exceeds_controls
 Markdown(
-    "**What we see.**\n\n"
-    + "\n\n".join(
-        f"By `{method}` a language's own text loses:\n\n"
-        + "\n".join(verdict(row) for row in rows.itertuples())
-        for method, rows in table.groupby("method", sort=False)
+    "**What we see.** A language's own text loses more than the others' and more than under any random region for "
+    + ", ".join(
+        f"{rows.both.sum()} of {len(rows)} languages by `{method}` (own {rows.own.mean():+.3f}, others "
+        f"{rows.others.mean():+.3f}, random {rows.control_own.mean():+.3f} bits per byte)"
+        for method, rows in verdicts.groupby("method", sort=False)
     )
+    + "."
 )
+
+# %% [markdown]
+# Language by language: the change of its own text in bits per byte when its region is silenced, and whether that is
+# more than the others lose (`>others`) and more than under any random region of the same size (`>random`).
+
+# %% tags=["hide-input"]
+verdicts["answer"] = (
+    verdicts.own.map("{:+.3f}".format)
+    + verdicts.own_exceeds_others.map({True: " >others", False: ""})
+    + verdicts.own_exceeds_controls.map({True: " >random", False: ""})
+)
+verdicts.region_language = verdicts.region_language.map(theme.language_name)
+verdicts.pivot(index="region_language", columns="method", values="answer").rename_axis(index="language")
 
 # %% [markdown]
 # ## How much of a region matters?
@@ -116,6 +124,7 @@ region_charts.dose_response(tables["dose"])
 # %%
 import numpy as np
 import torch
+
 from lingua_utils.ablation import silence
 
 tokens = run.loaded.tokenizer(run.corpus("test").texts[0][0], return_tensors="pt").input_ids.to(

@@ -171,5 +171,5 @@ assert not shown.duplicated(["model_id", "revision"]).any()
 # A small world with a third of its lines bilingual is far denser in bridges than any real corpus.
 # The order in which LRDS and SADS move is measured here; what makes them move is only suggested by the control.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 evolution.provenance(results, published, corpus=main.corpus_name)
