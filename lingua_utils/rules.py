@@ -81,7 +81,7 @@ def zscore(activations: Activations | Sums, seed: int, threshold: float, n_shuff
     largest = sqrt(n_languages - 1)
     if threshold >= largest:
         raise ValueError(
-            f"z > {threshold:.1f} cannot occur with {n_languages} languages (the largest possible is "
+            f"z > {float(threshold)} cannot occur with {n_languages} languages (the largest possible is "
             f"√({n_languages}−1) = {round(largest, 2)}); lower the threshold or add languages"
         )
     z = [_standardized(score) for score in scores(activations)]

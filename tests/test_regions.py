@@ -75,7 +75,7 @@ def test_a_sentence_without_activation_is_named():
         neuron_scores(values)
 
 
-@pytest.mark.parametrize("threshold", [2.0, 2.5])
+@pytest.mark.parametrize("threshold", [2.0, 2.25])
 def test_a_z_that_cannot_occur_is_refused_with_the_numbers(threshold):
     with pytest.raises(ValueError) as error:
         key_regions(noise(shape=(5, 8, 1, 6)), "zscore", threshold=threshold)
