@@ -1,7 +1,18 @@
 """Measurements of how multilingual language models come to share one space of meaning.
 
-The modules stand in the order of the argument: languages, phrasebook, corpus, training, models,
-activations, similarity, evolution; each is imported by its name.
+The modules in the order of the argument, each imported by its name:
+
+- text: ``languages``; ``phrasebook`` (with ``cldr``, ``frames``) and ``world`` make it, ``corpus`` (with
+  ``parallel_files``, ``aligned``, ``sources``, ``hub_tables``) reads it;
+- models: ``training`` grows the lab's, ``models`` (with ``devices``, ``revisions``, ``hub``, ``hub_models``,
+  ``pickled``) loads any;
+- what neurons do: ``activations`` (with ``batches``, ``sums``);
+- who is alike: ``similarity`` (with ``vectors``, ``pairs``, ``variance``, ``retrieval``, ``projection``);
+- whose neurons: ``regions`` (with ``rules``, ``selection``);
+- what silencing costs: ``ablation`` (with ``controls``), ``perplexity``, ``tasks`` (with ``cloze``);
+- all runs together: ``evolution`` (with ``trends``);
+- figures: ``charts``, ``region_charts`` (with ``chart_parts``, ``theme``, ``glue``);
+- the pipeline: ``runs``, ``sheets``, ``files``.
 """
 
 import os
