@@ -127,7 +127,7 @@ import numpy as np
 few = run.activations().layer(0)[:, :6].astype(float)
 unit = few / np.linalg.norm(few, axis=-1, keepdims=True)
 cosines = np.einsum("amj,bnj->abmn", unit, unit)
-language, meaning = np.eye(len(few), dtype=bool), np.eye(6, dtype=bool)
+language, meaning = np.eye(len(few), dtype=bool), np.eye(few.shape[1], dtype=bool)
 neither = cosines[~language][:, ~meaning].mean()
 slow = cosines[language][:, ~meaning].mean() - neither, cosines[~language][:, meaning].mean() - neither
 fast = similarity.pair_means(few)

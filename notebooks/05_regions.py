@@ -135,9 +135,9 @@ region_charts.region_agreement(tables["region_agreement"])
 # %%
 import numpy as np
 
-few = np.stack([run.activations().layer(layer)[:, :5] for layer in range(2)], axis=2).astype(float)
+few = np.stack([run.activations().layer(layer)[:, :5] for layer in (0, -1)], axis=2).astype(float)
 unit = few / np.linalg.norm(few.reshape(*few.shape[:2], -1), axis=-1)[..., None, None]
-first, second = np.triu_indices(5, k=1)
+first, second = np.triu_indices(few.shape[1], k=1)
 assert np.allclose(regions.neuron_scores(few), (unit[:, first] * unit[:, second]).mean(axis=1), atol=1e-6)
 
 # %% [markdown]

@@ -41,7 +41,10 @@ class SmallBook:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"LINGUA_CHECKPOINTS": str(self.folder / "checkpoints")}
+        return os.environ | {
+            "LINGUA_HOME": str(ROOT),
+            "LINGUA_CHECKPOINTS": str(self.folder / "checkpoints"),
+        }
 
     def make(self, target: str, sheet: Path | None = None, results: Path | None = None):
         """Run a target of the Makefile on the small sheet, or on another sheet into another folder."""
