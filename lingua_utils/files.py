@@ -11,9 +11,9 @@ from pathlib import Path
 def home() -> Path:
     """Folder that relative paths (``results``, ``checkpoints``, ``runs``) are resolved against.
 
-    ``LINGUA_HOME`` where that is set. Else the nearest folder at or above the working directory that holds the book's ``_toc.yml``, so that a
-    notebook finds the same files whether papermill or pytest started it; elsewhere (a fresh Colab) the
-    working directory itself.
+    ``LINGUA_HOME`` where that is set; else the nearest folder at or above the working directory that holds
+    the book's ``_toc.yml``, so that a notebook finds the same files whether papermill or pytest started it;
+    elsewhere (a fresh Colab) the working directory itself.
     """
     if chosen := os.environ.get("LINGUA_HOME"):
         return Path(chosen).absolute()
