@@ -117,5 +117,5 @@ assert np.allclose(alone.layer(0), captured.layer(0)[:, :2], atol=1e-4)
 # A mean over tokens forgets their order, and a sentence's longer words weigh more when they are cut into more tokens.
 # That a neuron is active says nothing yet about whether the model needs it: that is asked by silencing it.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 run.provenance()

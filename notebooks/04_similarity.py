@@ -140,5 +140,5 @@ assert np.allclose(slow, (fast.lrds, fast.sads), atol=1e-6)
 # Cosines of raw activations are high everywhere, because all sentences share a common direction; the tables therefore also hold the scores after the grand mean is taken away (`centred`).
 # One checkpoint says nothing about how it came to be so: that is the chapter on training.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 run.provenance()

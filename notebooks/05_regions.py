@@ -147,5 +147,5 @@ assert np.allclose(regions.neuron_scores(few), (unit[:, first] * unit[:, second]
 # A neuron that answers to a language need not be needed for it: what its silence costs is measured in the next chapter, on other sentences.
 # Sentences are averages over tokens, so a neuron that marks one word of a language may be missed by every rule but `lape`.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 run.provenance()

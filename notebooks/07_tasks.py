@@ -129,5 +129,5 @@ assert items.groupby("item").answer.nunique().eq(1).all()
 # Whether accuracy goes with SADS through training is a question for all checkpoints together: see the chapter on training.
 # One random region beside each is a sanity check, not a distribution; the chapter on silencing has that.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 run.provenance()

@@ -115,14 +115,17 @@ charts.retrieval_by_step(retrieval)
 # The paper finds that regions shrink as training goes on.
 
 # %%
-counts = evolution.collate("region_counts", results, published, corpus=main.corpus_name)
-own_counts = counts[counts.model_id == main.model_id]
+stages = {stage for row in rows for stage in row["stages"].split()}
+if "regions" in stages:
+    counts = evolution.collate("region_counts", results, published, corpus=main.corpus_name)
 
 # %% tags=["hide-input"]
-region_charts.region_size_by_step(counts)
+if "regions" in stages:
+    display(region_charts.region_size_by_step(counts))
 
 # %% tags=["hide-input"]
-region_charts.region_atlas(own_counts)
+if "regions" in stages:
+    display(region_charts.region_atlas(counts[counts.model_id == main.model_id]))
 
 # %% [markdown]
 # ## Accuracy and alignment
@@ -131,14 +134,16 @@ region_charts.region_atlas(own_counts)
 # One point a checkpoint: mean accuracy over the languages against SADS.
 
 # %%
-accuracy = evolution.collate("accuracy", results, published, corpus=main.corpus_name)
-points_of_accuracy = evolution.accuracy_and_sads(accuracy, followed)
+if "accuracy" in stages:
+    accuracy = evolution.collate("accuracy", results, published, corpus=main.corpus_name)
+    points_of_accuracy = evolution.accuracy_and_sads(accuracy, followed)
 
 # %% tags=["hide-input"]
-region_charts.accuracy_against_sads(points_of_accuracy)
+if "accuracy" in stages:
+    display(region_charts.accuracy_against_sads(points_of_accuracy))
 
 # %% tags=["hide-input"]
-if len(points_of_accuracy) >= 4:
+if "accuracy" in stages and len(points_of_accuracy) >= 4:
     tie = evolution.rank_correlation(points_of_accuracy.sads, points_of_accuracy.accuracy)
     text = (
         f"**What we see.** Over {len(points_of_accuracy)} checkpoints the rank correlation of accuracy with SADS "
@@ -150,8 +155,9 @@ if len(points_of_accuracy) >= 4:
 # ## The loss, language by language
 
 # %% tags=["hide-input"]
-losses = evolution.collate_losses(published)
-charts.loss_by_language(losses[losses.model_id == main.model_id])
+if main.model_id.startswith("lab/"):
+    losses = evolution.collate_losses(published)
+    display(charts.loss_by_language(losses[losses.model_id == main.model_id]))
 
 # %% [markdown]
 # ## Checks

@@ -69,6 +69,8 @@ def test_executed_notebooks_give_the_same_outputs_when_they_are_run_again(small_
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "tests.nbval_quiet",
         "--nbval",
         "--nbval-current-env",
     ]
