@@ -326,19 +326,20 @@ def capture(
     sums = Sums.empty(languages, layers, widths) if keep == "sums" else None
     size = n_sentences if sums is None else min(MEANINGS_A_BLOCK, n_sentences)
     values = [np.empty((len(languages), size, width), dtype=np.float32) for width in widths]
-    above_zero = np.zeros((len(languages), ends[-1]))
+    # Counted where the model is, in whole numbers, and moved once at the end.
+    above_zero = torch.zeros((len(languages), ends[-1]), dtype=torch.int32, device=loaded.device)
 
     def forward(rows: np.ndarray) -> None:
         language, sentence = np.divmod(rows, n_sentences)
         pooled, counts = _pool(loaded, tokens, rows, pooling)
-        wrong = ~np.isfinite(pooled)
-        if wrong.any():
-            row, neuron = np.argwhere(wrong)[0]
+        finite = torch.isfinite(pooled)
+        if not finite.all():
+            row, neuron = np.argwhere(~finite.cpu().numpy())[0]
             layer = layers[np.searchsorted(ends, neuron, side="right")]
             raise ValueError(_not_finite(layer, languages[language[row]], sentence[row]))
-        for array, part in zip(values, np.split(pooled, ends[:-1], axis=1), strict=True):
+        for array, part in zip(values, np.split(pooled.cpu().numpy(), ends[:-1], axis=1), strict=True):
             array[language, sentence % size] = part
-        above_zero[...] += (language == np.arange(len(languages))[:, None]).astype(np.float32) @ counts
+        above_zero.index_add_(0, torch.from_numpy(language).to(above_zero.device), counts.int())
         bar.update(len(rows))
 
     with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
@@ -349,7 +350,7 @@ def capture(
                 sums.add([array[:, : len(block)] for array in values], block % sums.n_groups, block)
 
     n_content = tokens.n_content.reshape(len(languages), n_sentences)
-    shares = above_zero / n_content.sum(axis=1, keepdims=True)
+    shares = above_zero.cpu().numpy() / n_content.sum(axis=1, keepdims=True)
     n_tokens = {
         "mean": n_content,
         "skip_first": np.maximum(n_content - tokens.content[tokens.starts].reshape(n_content.shape), 1),
@@ -419,14 +420,14 @@ def _pool(
     tokens: Tokens,
     rows: np.ndarray,
     pooling: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """One forward over some sentences.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One forward over some sentences; what it returns is on the model's device.
 
     Returns
     -------
-    pooled : float32 array, shape [row, neuron of any layer]
+    pooled : float32 tensor, shape [row, neuron of any layer]
         The sentences' vectors.
-    above_zero : float32 array, shape [row, neuron of any layer]
+    above_zero : float32 tensor, shape [row, neuron of any layer]
         On how many of its content tokens a neuron is above 0.
     """
     device = loaded.device
@@ -447,7 +448,7 @@ def _pool(
         for index, site in enumerate(loaded.sites):
             hooks.enter_context(loaded.module(site).register_forward_pre_hook(partial(read, index)))
         loaded.base(**inputs)
-    return torch.cat(pooled, dim=1).cpu().numpy(), torch.cat(above_zero, dim=1).cpu().numpy()
+    return torch.cat(pooled, dim=1), torch.cat(above_zero, dim=1)
 
 
 def _weights(content: torch.Tensor, pooling: str) -> torch.Tensor:

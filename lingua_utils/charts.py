@@ -96,6 +96,49 @@ def scores_by_step(similarity: pd.DataFrame, centred: bool = False) -> alt.Facet
     return finish(chart.add_params(*kinds).properties(title=title), description)
 
 
+def scores_by_model(similarity: pd.DataFrame, centred: bool = False) -> alt.FacetChart:
+    """LRDS and SADS of all layers together, model beside model, each at its last checkpoint.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        Collated ``similarity`` tables of some models, in the order in which they are to stand.
+    centred : bool
+        Show the scores of activations with their mean over all sentences removed.
+    """
+    table = similarity[(similarity.layer == "all") & (similarity.centred == centred)]
+    table = table.sort_values("step", kind="stable").groupby(["model_id", "kind"], sort=False).tail(1)
+    models = list(dict.fromkeys(similarity.model_id.str.removeprefix("lab/")))
+    rows = _long_scores(table.assign(model=table.model_id.str.removeprefix("lab/")), ["model", "kind"])
+    kinds, kind = kind_choice(rows.kind)
+    base = alt.Chart(rows).transform_filter(kind).encode(alt.Y("model:N", sort=models, title=None))
+    title = "difference of mean cosines"
+    colour = alt.Color("score:N", title=None, scale=_SCORE_SCALE, legend=None)
+    drawn = alt.layer(
+        base.mark_bar(color=theme.BASELINE, opacity=0.35, height=12, minBandSize=2).encode(
+            alt.X("null_low:Q", title=title), alt.X2("null_high:Q")
+        ),
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
+        base.mark_point(filled=True, size=70, opacity=1).encode(
+            alt.X("value:Q"),
+            colour,
+            tooltip=[
+                *("model:N", "score:N"),
+                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high", "null")),
+            ],
+        ),
+    )
+    chart = drawn.properties(width=_COLUMN_WIDTH - 30, height={"step": 26}).facet(
+        alt.Facet("score:N", title=None, sort=list(_SCORES.values())), columns=2
+    )
+    titled = chart.add_params(*kinds).properties(
+        title=alt.Title(
+            "The two scores, model by model", subtitle="lines: 95 % intervals · grey: shuffled sentences"
+        )
+    )
+    return finish(titled, f"LRDS and SADS of {', '.join(models)}, with 95 % intervals and their null.")
+
+
 def layer_step_map(similarity: pd.DataFrame, centred: bool = False) -> alt.HConcatChart:
     """Heat maps of LRDS and SADS, layer by training step, each with its own colour scale.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lingua_utils import files, sheets
-from lingua_utils.models import training_step
+from lingua_utils.revisions import progress
 from lingua_utils.training import lab_folder
 from lingua_utils.trends import Estimate, Trend, accuracy_and_sads, end_points, rank_correlation, trend
 
@@ -19,10 +19,12 @@ __all__ = [
     "accuracy_and_sads",
     "collate",
     "collate_losses",
+    "complete",
     "end_points",
     "provenance",
     "publish",
     "rank_correlation",
+    "repeated_weights",
     "trend",
 ]
 
@@ -37,6 +39,7 @@ PUBLISHED_WHERE_RUN = (
     "dose",
     "accuracy",
     "tasks",
+    "projection",
 )
 
 
@@ -48,6 +51,9 @@ def collate(
     corpus: str | None = None,
 ) -> pd.DataFrame:
     """One table of all runs, in the order of training.
+
+    A revision with the same weights as an earlier one of its model (:func:`repeated_weights`) is no further
+    point of a curve and is left out.
 
     Parameters
     ----------
@@ -65,8 +71,8 @@ def collate(
     Returns
     -------
     DataFrame
-        The rows of all runs with ``corpus``, ``model_id``, ``revision``, ``step`` (Int64; missing where the
-        revision names none, which is then sorted last) and ``published`` in front.
+        The rows of all runs with ``corpus``, ``model_id``, ``revision``, ``step`` and ``tokens`` (Int64; missing
+        where the revision names none, which is then sorted last) and ``published`` in front.
 
     Raises
     ------
@@ -82,6 +88,8 @@ def collate(
     parts.append(_published(table, published, done))
     parts = [part for part in parts if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=KEYS)
+    repeated = repeated_weights(results, published)
+    whole = whole[~_keys(whole).isin(_keys(repeated))]
     if sheet is not None:
         whole = whole[_keys(whole).isin(_sheet_keys(sheets.read_sheet(sheet)))]
     if corpus is not None:
@@ -92,6 +100,31 @@ def collate(
             f"no table {table!r}{among} in {files.resolve(results)}: run the stage that writes it"
         )
     return whole.sort_values(["corpus", "model_id", "step"], kind="stable", ignore_index=True)
+
+
+def complete(rows: Sequence[dict], results: str | Path, published: str | Path | None = None) -> None:
+    """Measure what is missing of some rows: stages that were neither done here nor published.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of a sample sheet (:func:`lingua_utils.sheets.read_sheet`).
+    results : str or Path
+        Root of all results.
+    published : str or Path, optional
+        Folder that :func:`publish` wrote.
+    """
+    live, kept = _live_and_published(results, published)
+    done = {_key(manifest["run"]): manifest["stages"] for manifest in live + kept}
+    for row in rows:
+        run = sheets.run_of(row, results)
+        for stage in row["stages"].split():
+            if stage in done.get(_key(run.parameters), ()):
+                continue
+            if stage == "activations":
+                run.activations()
+            else:
+                run.stage(stage)
 
 
 def collate_losses(published: str | Path | None = None) -> pd.DataFrame:
@@ -171,13 +204,40 @@ def publish(
     return files.resolve(folder)
 
 
+def repeated_weights(results: str | Path = "results", published: str | Path | None = None) -> pd.DataFrame:
+    """Revisions whose weights are those of an earlier revision of the same model, by their hash.
+
+    Two tags of a series can hold one checkpoint; a step between them in a curve would be none.
+
+    Returns
+    -------
+    DataFrame
+        ``corpus``, ``model_id``, ``revision``, ``same_as``; a row a repeated revision.
+    """
+    live, kept = _live_and_published(results, published)
+    manifests = sorted(live + kept, key=lambda manifest: _order(manifest["run"]))
+    first: dict[tuple, str] = {}
+    rows = []
+    for manifest in manifests:
+        corpus, model_id, revision = _key(manifest["run"])
+        for weights in {stage["weights"] for stage in manifest["stages"].values() if stage.get("weights")}:
+            same_as = first.setdefault((corpus, model_id, weights), revision)
+            if same_as != revision:
+                rows.append((corpus, model_id, revision, same_as))
+    return pd.DataFrame(rows, columns=[*KEYS, "same_as"])
+
+
+def _order(run: dict) -> tuple:
+    """Sorts runs by training step, those without one last."""
+    step = progress(run["revision"]).step
+    return step is None, step or 0, run["revision"]
+
+
 def provenance(
     results: str | Path = "results", published: str | Path | None = None, corpus: str | None = None
 ) -> pd.DataFrame:
     """One row a run and stage: when, on what and how long it was computed, and whether it was published."""
-    live = [manifest for _, manifest in _manifests(results)]
-    done = {_key(manifest["run"]) for manifest in live}
-    kept = [manifest for manifest in _published_manifests(published) if _key(manifest["run"]) not in done]
+    live, kept = _live_and_published(results, published)
     columns = ["finished", "seconds", "device", "digest", "corpus_fingerprint"]
     rows = [
         {key: manifest["run"][key] for key in KEYS}
@@ -199,6 +259,13 @@ def _manifests(results: str | Path) -> Iterator[tuple[Path, dict]]:
             yield path.parent, json.loads(path.read_text())
 
 
+def _live_and_published(results: str | Path, published: str | Path | None) -> tuple[list[dict], list[dict]]:
+    """Manifests of the runs done here, and of the published ones that were not."""
+    live = [manifest for _, manifest in _manifests(results)]
+    done = {_key(manifest["run"]) for manifest in live}
+    return live, [kept for kept in _published_manifests(published) if _key(kept["run"]) not in done]
+
+
 def _key(run: dict) -> tuple[str, str, str]:
     return run["corpus"], run["model_id"], run["revision"]
 
@@ -212,13 +279,15 @@ def _sheet_keys(rows: Sequence[dict]) -> list[tuple[str, str, str]]:
 
 
 def _with_keys(frame: pd.DataFrame, run: dict) -> pd.DataFrame:
-    step = pd.array([training_step(run["revision"])], dtype="Int64")
-    leading = pd.DataFrame({key: [run[key]] for key in KEYS} | {"step": step, "published": [False]})
+    step, tokens = (pd.array([number], dtype="Int64") for number in progress(run["revision"]))
+    leading = pd.DataFrame(
+        {key: [run[key]] for key in KEYS} | {"step": step, "tokens": tokens, "published": [False]}
+    )
     return leading.loc[[0] * len(frame)].reset_index(drop=True).join(frame.reset_index(drop=True))
 
 
 def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | None:
-    path = files.resolve(folder) / f"{table}.parquet" if folder else None
+    path = files.find(folder) / f"{table}.parquet" if folder else None
     return pd.read_parquet(path).assign(published=True) if path and path.is_file() else None
 
 
@@ -228,12 +297,13 @@ def _published(table: str, folder: str | Path | None, done: set[tuple]) -> pd.Da
     if kept is None:
         return pd.DataFrame(columns=KEYS)
     kept = kept[[key not in done for key in _keys(kept)]].astype({"step": "Int64"})
-    leading = [*KEYS, "step", "published"]
+    kept["tokens"] = pd.array([progress(revision).tokens for revision in kept["revision"]], dtype="Int64")
+    leading = [*KEYS, "step", "tokens", "published"]
     return kept[leading + [name for name in kept if name not in leading]]
 
 
 def _published_manifests(folder: str | Path | None) -> list[dict]:
-    path = files.resolve(folder) / "manifests.json" if folder else None
+    path = files.find(folder) / "manifests.json" if folder else None
     return json.loads(path.read_text()) if path and path.is_file() else []
 
 

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+SHIPPED = Path(__file__).parent / "shipped"
+
+
 def home() -> Path:
     """Folder that relative paths (``results``, ``checkpoints``, ``runs``) are resolved against.
 
@@ -24,6 +27,16 @@ def home() -> Path:
 def resolve(path: str | Path) -> Path:
     """An absolute path as it is, a relative one from :func:`home`."""
     return home() / Path(path).expanduser()
+
+
+def find(path: str | Path) -> Path:
+    """As :func:`resolve`; where nothing is there, the copy that the installed package brings, if it has one.
+
+    An installed package brings the sample sheets (``runs/``) and the published tables (``book/published/``),
+    so that a notebook opened alone has them.
+    """
+    here, shipped = resolve(path), SHIPPED / path
+    return shipped if shipped.exists() and not here.exists() else here
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from lingua_utils import devices, files, hub, hub_models
-from lingua_utils.revisions import nearest, training_step
+from lingua_utils.revisions import nearest, progress
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ _T5 = {
 _BERT = {"encoder": "encoder.layer.{}.output.dense"}
 
 #: Where the neurons are: model type → {stack: path of layer {}'s down-projection in the headless model}.
-#: The stacks say which class to load: a decoder is a causal LM, an encoder a masked LM, both a seq2seq LM.
 NEURON_SITES: dict[str, dict[str, str]] = {
     "llama": _GATED,
     "mistral": _GATED,
@@ -68,6 +67,13 @@ NEURON_SITES: dict[str, dict[str, str]] = {
     "bert": _BERT,
     "xlm-roberta": _BERT,
     "modernbert": {"encoder": "layers.{}.mlp.Wo"},
+}
+
+#: Stacks of an architecture → the class that loads it with its language-model head.
+AUTO_CLASSES = {
+    ("decoder",): AutoModelForCausalLM,
+    ("encoder",): AutoModelForMaskedLM,
+    ("encoder", "decoder"): AutoModelForSeq2SeqLM,
 }
 
 #: Repositories without a tokenizer of their own, and the one whose tokenizer they were trained with.
@@ -303,11 +309,7 @@ def load_model(
     if folder is None:
         folder = hub_models.fetch_model(repository)
 
-    auto_class = {
-        ("decoder",): AutoModelForCausalLM,
-        ("encoder",): AutoModelForMaskedLM,
-        ("encoder", "decoder"): AutoModelForSeq2SeqLM,
-    }[tuple(stacks)]
+    auto_class = AUTO_CLASSES[tuple(stacks)]
     spread = {"device_map": "auto"} if chosen_device is None else {}
     model = _weights(auto_class, str(folder), what, {"dtype": chosen_dtype, **spread})
     if chosen_device is not None:
@@ -440,7 +442,7 @@ def _lab_models() -> list[str]:
 def _revisions(model: Path) -> list[str]:
     """Names of the folders that hold a model, in order of their step."""
     names = [config.parent.name for config in model.glob("*/config.json") if config.parent.name[0] != "."]
-    return sorted(names, key=lambda name: (training_step(name) or 0, name))
+    return sorted(names, key=lambda name: (progress(name).step or 0, name))
 
 
 def weights_fingerprint(model_id: str, revision: str = "main") -> str:

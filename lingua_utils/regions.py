@@ -6,6 +6,7 @@ when it is silenced is measured in :mod:`lingua_utils.ablation`, on other senten
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
@@ -37,6 +38,7 @@ __all__ = [
     "outer_layers",
     "overlap",
     "select_all",
+    "stacks",
     "tables",
 ]
 
@@ -254,41 +256,50 @@ def null(regions: dict[str, Regions]) -> pd.DataFrame:
 def concentration(regions: dict[str, Regions]) -> pd.DataFrame:
     """How much of a region lies in the first and last tenth of the layers.
 
-    Each end has a tenth of the layers of each stack, rounded up; in an encoder-decoder both stacks have ends.
+    Each end has a tenth of the layers of its stack, rounded up; encoder and decoder each have two ends.
 
     Returns
     -------
     DataFrame
-        ``method``, ``language``, ``share_outer`` (of the region's neurons), ``low``, ``high`` (95 %, Wilson),
-        ``uniform`` (the outer layers' share of all neurons), ``n_neurons``. NaN for an empty region.
+        ``method``, ``stack`` (:func:`stacks`), ``language``, ``share_outer`` (of the region's neurons in that
+        stack), ``low``, ``high`` (95 %, Wilson), ``uniform`` (the outer layers' share of all neurons),
+        ``n_neurons``. NaN for an empty region.
     """
     rows = []
     for method, found in regions.items():
-        outer = outer_layers(found.layers)
-        uniform = np.array(found.widths)[outer].sum() / sum(found.widths)
-        for language, count in zip(found.languages, found.count, strict=True):
-            inside, total = int(count[outer].sum()), int(count.sum())
-            share = inside / total if total else np.nan
-            low, high = wilson(share, total)
-            rows.append(
-                {"method": method, "language": language, "share_outer": share,
-                 "low": low, "high": high, "uniform": uniform, "n_neurons": total}
-            )  # fmt: skip
+        outer, widths = outer_layers(found.layers), np.array(found.widths)
+        for stack, within in stacks(found.layers).items():
+            uniform = widths[within & outer].sum() / widths[within].sum()
+            for language, count in zip(found.languages, found.count, strict=True):
+                total = int(count[within].sum())
+                share = int(count[within & outer].sum()) / total if total else np.nan
+                low, high = wilson(share, total)
+                rows.append(
+                    {"method": method, "stack": stack, "language": language, "share_outer": share,
+                     "low": low, "high": high, "uniform": uniform, "n_neurons": total}
+                )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def stacks(layers: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Which layers belong to which stack, bool, shape [layer].
+
+    "encoder" and "decoder" in a model with both, whose labels say so; "all" in any other.
+    """
+    of_layer = np.array([label.rpartition(" ")[0] or "all" for label in layers])
+    return {stack: of_layer == stack for stack in dict.fromkeys(of_layer.tolist())}
 
 
 def outer_layers(layers: tuple[str, ...]) -> np.ndarray:
     """Which layers are among the first or last tenth of their stack, bool, shape [layer]."""
-    stacks = np.array([label.rpartition(" ")[0] for label in layers])
     outer = np.zeros(len(layers), dtype=bool)
-    for stack in np.unique(stacks):
-        inside = np.flatnonzero(stacks == stack)
-        tenth = ceil(OUTER_SHARE * len(inside))
-        outer[inside[:tenth]] = outer[inside[-tenth:]] = True
+    for within in map(np.flatnonzero, stacks(layers).values()):
+        tenth = ceil(OUTER_SHARE * len(within))
+        outer[within[:tenth]] = outer[within[-tenth:]] = True
     return outer
 
 
-def jaccard(a: np.ndarray, b: np.ndarray, widths: tuple[int, ...]) -> tuple[float, float]:
+def jaccard(a: np.ndarray, b: np.ndarray, widths: Sequence[int]) -> tuple[float, float]:
     """Overlap of two regions [layer, neuron], and what regions of their sizes have by chance.
 
     Returns
@@ -310,16 +321,17 @@ def overlap(regions: dict[str, Regions]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``method``, ``source``, ``target``, ``jaccard``, ``chance`` (:func:`jaccard`), for every ordered pair
-        of different languages.
+        ``method``, ``stack`` (:func:`stacks`), ``source``, ``target``, ``jaccard``, ``chance``
+        (:func:`jaccard`), for every ordered pair of different languages.
     """
     rows = []
     for method, found in regions.items():
-        for source, target in combinations(found.languages, 2):
-            share, chance = jaccard(found.of(source), found.of(target), found.widths)
-            both = {"method": method, "jaccard": share, "chance": chance}
-            rows += [both | {"source": source, "target": target}, both | {"source": target, "target": source}]
-    return pd.DataFrame(rows, columns=["method", "source", "target", "jaccard", "chance"])
+        for stack, within in stacks(found.layers).items():
+            widths = np.array(found.widths)[within]
+            for pair in combinations(found.languages, 2):
+                share, chance = jaccard(*(found.of(language)[within] for language in pair), widths)
+                rows += [(method, stack, *order, share, chance) for order in (pair, pair[::-1])]
+    return pd.DataFrame(rows, columns=["method", "stack", "source", "target", "jaccard", "chance"])
 
 
 def agreement(regions: dict[str, Regions]) -> pd.DataFrame:
@@ -328,15 +340,17 @@ def agreement(regions: dict[str, Regions]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``method_a``, ``method_b``, ``language``, ``jaccard``, ``chance``, for every pair of methods.
+        ``method_a``, ``method_b``, ``stack`` (:func:`stacks`), ``language``, ``jaccard``, ``chance``, for
+        every pair of methods.
     """
     rows = []
     for (method_a, a), (method_b, b) in combinations(regions.items(), 2):
-        for language in a.languages:
-            share, chance = jaccard(a.of(language), b.of(language), a.widths)
-            rows.append({"method_a": method_a, "method_b": method_b, "language": language,
-                         "jaccard": share, "chance": chance})  # fmt: skip
-    return pd.DataFrame(rows, columns=["method_a", "method_b", "language", "jaccard", "chance"])
+        for stack, within in stacks(a.layers).items():
+            widths = np.array(a.widths)[within]
+            for language in a.languages:
+                found = jaccard(a.of(language)[within], b.of(language)[within], widths)
+                rows.append((method_a, method_b, stack, language, *found))
+    return pd.DataFrame(rows, columns=["method_a", "method_b", "stack", "language", "jaccard", "chance"])
 
 
 def neurons(regions: dict[str, Regions]) -> pd.DataFrame:

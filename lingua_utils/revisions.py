@@ -3,30 +3,32 @@
 import difflib
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _SCALE = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
-def training_step(revision: str) -> int | None:
-    """Training step that a revision's name tells, None where it tells none.
+class Progress(NamedTuple):
+    """How far a checkpoint was trained: its step, and the tokens it has seen; None where unknown."""
+
+    step: int | None
+    tokens: int | None
+
+
+def progress(revision: str) -> Progress:
+    """Training step and tokens seen, as far as a revision's name tells them.
 
     Examples
     --------
-    >>> [training_step(name) for name in ("step000600", "global_step1000", "step50000-tokens210B", "main")]
-    [600, 1000, 50000, None]
+    >>> progress("step50000-tokens210B")
+    Progress(step=50000, tokens=210000000000)
+    >>> [progress(name).step for name in ("step000600", "global_step1000", "stage1-step-40000", "main")]
+    [600, 1000, 40000, None]
     """
-    return _number(r"(?:step|checkpoint)[-_]?(\d+)([km]?)(?![a-z])", revision)
-
-
-def tokens_seen(revision: str) -> int | None:
-    """Number of training tokens that a revision's name tells, None where it tells none.
-
-    Examples
-    --------
-    >>> [tokens_seen(name) for name in ("step50000-tokens210B", "stage1-step150-tokens1B", "step000600")]
-    [210000000000, 1000000000, None]
-    """
-    return _number(r"tokens?[-_]?(\d+(?:\.\d+)?)([kmbt]?)(?![a-z])", revision)
+    return Progress(
+        _number(r"(?:step|checkpoint)[-_]?(\d+)([km]?)(?![a-z])", revision),
+        _number(r"tokens?[-_]?(\d+(?:\.\d+)?)([kmbt]?)(?![a-z])", revision),
+    )
 
 
 def _number(pattern: str, revision: str) -> int | None:
@@ -48,11 +50,11 @@ def nearest(name: str, known: Sequence[str]) -> str:
         return "there is none"
     if len(known) <= 12:
         return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
-    step = training_step(name)
-    stepped = [other for other in known if training_step(other) is not None]
+    step = progress(name).step
+    stepped = [other for other in known if progress(other).step is not None]
     if step is None or not stepped:
         near = difflib.get_close_matches(name, known, 4, cutoff=0)
     else:
-        near = sorted(stepped, key=lambda other: abs(training_step(other) - step))[:4]
-        near.sort(key=training_step)
+        near = sorted(stepped, key=lambda other: abs(progress(other).step - step))[:4]
+        near.sort(key=lambda other: progress(other).step)
     return f"the nearest of {len(known)} are {', '.join(near)}"

@@ -96,6 +96,11 @@ class Run:
         ``"none"``, ``"latin"`` or ``"native"``; the corpus's default when not given.
     pooling : {"mean", "skip_first", "last"}
         How the tokens of a sentence become one vector.
+    dtype : {"auto", "float32", "bfloat16", "float16"}
+        Type that the model runs in; ``"auto"`` as its weights were saved.
+    device : str, optional
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"`` for all GPUs together; the best there is
+        when not given. Recorded, but no part of what is measured.
     seed : int
         Seed of the corpus and of every resampling.
     results : str or Path
@@ -117,20 +122,21 @@ class Run:
         n_sentences: int | None = None,
         digits: str | None = None,
         pooling: str = "mean",
+        dtype: str = "auto",
+        device: str | None = None,
         seed: int = 0,
         results: str | Path = "results",
     ) -> None:
-        self.model_id, self.revision, self.source, self.pooling, self.seed = (
-            model_id,
-            revision,
-            corpus,
-            pooling,
-            seed,
-        )
+        self.model_id, self.revision, self.source = model_id, revision, corpus
+        self.pooling, self.dtype, self.device, self.seed = pooling, dtype, device or None, seed
         self.languages = check_language_choice(languages)
         self.n_sentences = n_sentences or None
         self.digits = digits or None
-        for name, value, known in (("pooling", pooling, POOLINGS), ("digits", self.digits, DIGITS)):
+        for name, value, known in (
+            ("pooling", pooling, POOLINGS),
+            ("digits", self.digits, DIGITS),
+            ("dtype", dtype, DTYPES),
+        ):
             if value not in known:
                 raise ValueError(f"{name} is {value!r}; it can be {', '.join(str(k) for k in known)}")
         if self.n_sentences is not None and self.n_sentences < 2:
@@ -158,6 +164,7 @@ class Run:
             "n_sentences": self.n_sentences,
             "digits": self.digits,
             "pooling": self.pooling,
+            "dtype": self.dtype,
             "seed": self.seed,
         }
 
@@ -209,7 +216,15 @@ class Run:
         from lingua_utils.models import load_model
 
         self._train_lab_model()
-        return load_model(self.model_id, self.revision)
+        return load_model(self.model_id, self.revision, self.device, self.dtype)
+
+    @cached_property
+    def weights(self) -> str:
+        """Fingerprint of the model's weights; told without downloading them."""
+        from lingua_utils.models import weights_fingerprint
+
+        self._train_lab_model()
+        return weights_fingerprint(self.model_id, self.revision)
 
     def _train_lab_model(self) -> None:
         if self.model_id.startswith("lab/"):
@@ -275,6 +290,7 @@ class Run:
             "files": written,
             "digest": module_digest(self._module(name)),
             "corpus_fingerprint": self.corpus().fingerprint,
+            "weights": self.weights,
             "versions": versions(),
             "device": self._device(),
             "seconds": round(time.perf_counter() - start, 3),
@@ -289,16 +305,13 @@ class Run:
 
     @cache  # noqa: B019
     def _key(self, name: str) -> str:
-        from lingua_utils.models import weights_fingerprint
-
-        self._train_lab_model()
         needs = () if name == "activations" else STAGES[name].needs
         return digest(
             {
                 "stage": name,
                 "run": self.parameters,
                 "corpus": self.corpus().fingerprint,
-                "weights": weights_fingerprint(self.model_id, self.revision),
+                "weights": self.weights,
                 "digest": module_digest(self._module(name)),
                 "versions": versions(),
                 "needs": [self._key(need) for need in needs],
@@ -320,6 +333,7 @@ class Run:
 
 POOLINGS = ("mean", "skip_first", "last")
 DIGITS = (None, "none", "latin", "native")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def check_language_choice(choice: str | tuple[str, ...] | None) -> tuple[str, ...] | None:

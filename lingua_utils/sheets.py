@@ -16,6 +16,8 @@ COLUMNS: dict[str, tuple[object, Callable[[str], object]]] = {
     "n_sentences": (0, int),
     "digits": ("", str),
     "pooling": ("mean", str),
+    "dtype": ("auto", str),
+    "device": ("", str),
     "seed": (0, int),
     "stages": ("activations similarity", str),
 }
@@ -45,7 +47,7 @@ def read_sheet(path: str | Path) -> list[dict]:
     FileNotFoundError, ValueError
         With the file, the row and what is wrong with it, before any row is run.
     """
-    path = files.resolve(path)
+    path = files.find(path)
     if not path.is_file():
         sheets = ", ".join(sorted(sheet.name for sheet in path.parent.glob("*.csv"))) or "none"
         raise FileNotFoundError(f"no sample sheet {path}; sheets there: {sheets}")

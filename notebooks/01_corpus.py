@@ -15,7 +15,7 @@
 #
 # | | |
 # |---|---|
-# | **Reads** | a corpus: text generated from CLDR (`world`, `phrasebook`), or a path to your own line-aligned files or table |
+# | **Reads** | a corpus: text generated from CLDR (`world`, `phrasebook`), a published one by name, or a path to your own line-aligned files or table |
 # | **Writes** | nothing: text is cheap to make again, and its fingerprint goes into every manifest |
 # | **Costs** | seconds on a laptop |
 
@@ -40,7 +40,7 @@ from lingua_utils import languages as known
 theme.use()
 
 # %% tags=["parameters"]
-corpus: str = "world"  # "world", "phrasebook", or a path to a folder or table
+corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
 languages: str = "default"  # FLORES codes separated by spaces, or "default"
 n_sentences: int = 200  # meanings; 0 takes all there are
 digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default

@@ -40,11 +40,13 @@ theme.use()
 # %% tags=["parameters"]
 model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", or a path to a folder or table
+corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
 languages: str = "default"  # FLORES codes separated by spaces, or "default"
 n_sentences: int = 200  # meanings; 0 takes all there are
 digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
 pooling: str = "mean"  # "mean", "skip_first" or "last"
+dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
+device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
 seed: int = 0  # of the text and of every resampling
 results: str = "results"  # root of all results
 
@@ -57,6 +59,8 @@ run = runs.Run(
     n_sentences=n_sentences,
     digits=digits,
     pooling=pooling,
+    dtype=dtype,
+    device=device,
     seed=seed,
     results=results,
 )

@@ -20,14 +20,14 @@
 # | **Costs** | a few minutes for the lab; the harness scores every choice of every item |
 
 # %% tags=["remove-cell"]
-# On Colab: install the package beside Colab's own torch.
+# On Colab: install the package, with lm-evaluation-harness, beside Colab's own torch.
 import importlib.util
 
-if importlib.util.find_spec("lingua_utils") is None:
+if importlib.util.find_spec("lm_eval") is None:
     from IPython import get_ipython
 
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
-    get_ipython().run_line_magic("pip", f"install -q {address}")
+    get_ipython().run_line_magic("pip", f'install -q "lingua-utils[tasks] @ {address}"')
 
 # %%
 from IPython.display import Markdown, display
@@ -39,11 +39,13 @@ theme.use()
 # %% tags=["parameters"]
 model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", or a path to a folder or table
+corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
 languages: str = "default"  # FLORES codes separated by spaces, or "default"
 n_sentences: int = 200  # meanings; 0 takes all there are
 digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
 pooling: str = "mean"  # "mean", "skip_first" or "last"
+dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
+device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
 seed: int = 0  # of the text and of every resampling
 results: str = "results"  # root of all results
 silenced: bool = True  # ask again with each region silenced
@@ -57,6 +59,8 @@ run = runs.Run(
     n_sentences=n_sentences,
     digits=digits,
     pooling=pooling,
+    dtype=dtype,
+    device=device,
     seed=seed,
     results=results,
 )

@@ -16,8 +16,8 @@
 # | | |
 # |---|---|
 # | **Reads** | the tables of all runs of a sample sheet, and the published ones (`book/published`) for what was not run here |
-# | **Writes** | nothing |
-# | **Costs** | seconds |
+# | **Writes** | nothing, but runs of the sheet that are in neither place are measured first |
+# | **Costs** | seconds where the runs are done |
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -45,6 +45,7 @@ published: str = "book/published"  # tables of runs that are not repeated here; 
 # %%
 rows = sheets.read_sheet(sheet)
 main = sheets.run_of(rows[-1], results)  # the model and the corpus that this chapter follows
+evolution.complete(rows, results, published)
 main
 
 # %% [markdown]
@@ -52,26 +53,41 @@ main
 #
 # Both scores over all layers, at every checkpoint.
 # The bands are 95 % intervals over meanings; the grey band is what shuffled sentences give.
+# Where a sheet names finished models only, they stand side by side instead.
 
 # %%
 similarity = evolution.collate("similarity", results, published, corpus=main.corpus_name)
 followed = similarity[similarity.model_id == main.model_id]
+in_training = followed.step.nunique() > 1  # whether this sheet follows a model through training
 
 # %% tags=["hide-input"]
-glue("scores_by_step", charts.scores_by_step(followed))
+scores = charts.scores_by_step(followed) if in_training else charts.scores_by_model(similarity)
+glue("scores_by_step", scores)
 
 # %% tags=["hide-input"]
-trend = evolution.trend(followed)
-Markdown(f"**What we see.** {trend.sentence()}")
+seen = evolution.trend(followed).sentence() if in_training else "No model of this sheet was kept in training."
+Markdown(f"**What we see.** {seen}")
+
+# %% [markdown]
+# Two revisions of a series can hold the same weights.
+# The weights of every run are hashed; those that repeat an earlier revision are listed here, and are no points of a curve.
+
+# %% tags=["hide-input"]
+repeated = evolution.repeated_weights(results, published)
+if len(repeated):
+    display(repeated)
+else:
+    display(Markdown("All revisions on this page have weights of their own."))
 
 # %% [markdown]
 # ## Beside the control
 #
-# The control has seen the same ten languages, and no line in two of them.
+# The lab's control has seen the same ten languages, and no line in two of them.
 # Models that were not run here are read from the published tables.
 
 # %% tags=["hide-input"]
-charts.scores_by_step(similarity)
+if in_training:
+    display(charts.scores_by_step(similarity))
 
 # %% tags=["hide-input"]
 evolution.end_points(similarity)
@@ -80,7 +96,10 @@ evolution.end_points(similarity)
 # ## In which layers?
 
 # %% tags=["hide-input"]
-charts.layer_step_map(followed)
+if in_training:
+    display(charts.layer_step_map(followed))
+else:
+    display(charts.scores_by_layer(followed))
 
 # %% [markdown]
 # ## The sentence map
@@ -106,7 +125,10 @@ glue("sentence_map", charts.sentence_map(points, main.corpus()))
 retrieval = evolution.collate("retrieval", results, published, corpus=main.corpus_name)
 
 # %% tags=["hide-input"]
-charts.retrieval_by_step(retrieval)
+if in_training:
+    display(charts.retrieval_by_step(retrieval))
+else:
+    display(charts.retrieval_map(retrieval[retrieval.model_id == main.model_id]))
 
 # %% [markdown]
 # ## The regions, through training
@@ -120,7 +142,7 @@ if "regions" in stages:
     counts = evolution.collate("region_counts", results, published, corpus=main.corpus_name)
 
 # %% tags=["hide-input"]
-if "regions" in stages:
+if "regions" in stages and in_training:
     display(region_charts.region_size_by_step(counts))
 
 # %% tags=["hide-input"]
@@ -134,16 +156,16 @@ if "regions" in stages:
 # One point a checkpoint: mean accuracy over the languages against SADS.
 
 # %%
-if "accuracy" in stages:
+if "accuracy" in stages and in_training:
     accuracy = evolution.collate("accuracy", results, published, corpus=main.corpus_name)
     points_of_accuracy = evolution.accuracy_and_sads(accuracy, followed)
 
 # %% tags=["hide-input"]
-if "accuracy" in stages:
+if "accuracy" in stages and in_training:
     display(region_charts.accuracy_against_sads(points_of_accuracy))
 
 # %% tags=["hide-input"]
-if "accuracy" in stages and len(points_of_accuracy) >= 4:
+if "accuracy" in stages and in_training and len(points_of_accuracy) >= 4:
     tie = evolution.rank_correlation(points_of_accuracy.sads, points_of_accuracy.accuracy)
     text = (
         f"**What we see.** Over {len(points_of_accuracy)} checkpoints the rank correlation of accuracy with SADS "
@@ -166,6 +188,7 @@ if main.model_id.startswith("lab/"):
 
 # %%
 expected = {(row["model_id"], row["revision"]) for row in rows}
+expected -= set(zip(repeated.model_id, repeated.revision, strict=True))
 shown = similarity.query("layer == 'all' and kind == 'all' and not centred")
 assert expected <= set(zip(shown.model_id, shown.revision, strict=True))
 assert not shown.duplicated(["model_id", "revision"]).any()

@@ -14,11 +14,11 @@ from lingua_utils.trends import ratio
 STEPS = (0, 32, 128, 1200)
 
 
-def write_run(results, model_id, revision, corpus="world", sads=0.1):
+def write_run(results, model_id, revision, corpus="world", sads=0.1, weights=None):
     folder = results / corpus / model_id.replace("/", "--") / revision
     folder.mkdir(parents=True)
     run = {"model_id": model_id, "revision": revision, "corpus": corpus}
-    stages = {"similarity": {"seconds": 1.5, "finished": "2025-01-01", "digest": "d"}}
+    stages = {"similarity": {"seconds": 1.5, "finished": "2025-01-01", "digest": "d", "weights": weights}}
     (folder / "manifest.json").write_text(json.dumps({"run": run, "stages": stages}))
     pd.DataFrame({"layer": ["0", "all"], "sads": [0.0, sads]}).to_parquet(folder / "similarity.parquet")
 
@@ -65,10 +65,32 @@ def test_runs_come_in_the_order_of_training_with_the_final_model_last(results):
     assert bloom["step"].tolist() == [32, 1200, pd.NA]
     assert table["step"].dtype == "Int64"
     assert table.columns.tolist() == [
-        *("corpus", "model_id", "revision", "step", "published"),
+        *("corpus", "model_id", "revision", "step", "tokens", "published"),
         *("layer", "sads"),
     ]
     assert not table["published"].any() and len(table) == 8
+
+
+def test_tokens_seen_are_told_where_the_revision_tells_them(results):
+    write_run(results, "swiss-ai/Apertus-8B-2509", "step50000-tokens210B", corpus="flores")
+    table = evolution.collate("similarity", results)
+    tokens = table.drop_duplicates(["model_id", "revision"]).set_index("revision")["tokens"]
+    assert tokens["step50000-tokens210B"] == 210_000_000_000
+    assert tokens.drop("step50000-tokens210B").isna().all()
+
+
+def test_a_revision_with_the_weights_of_an_earlier_one_is_reported_and_is_no_point_of_a_curve(results):
+    for revision, weights in (("100000", "a"), ("200000", "a"), ("300000", "b")):
+        write_run(results, "bigscience/bloom-7b1-intermediate", f"global_step{revision}", weights=weights)
+    write_run(results, "someone/copy", "global_step100000", weights="a")
+    repeated = evolution.repeated_weights(results)
+    assert repeated.to_numpy().tolist() == [
+        ["world", "bigscience/bloom-7b1-intermediate", "global_step200000", "global_step100000"]
+    ]
+    table = evolution.collate("similarity", results)
+    of_bloom = table[table["model_id"] == "bigscience/bloom-7b1-intermediate"]
+    assert of_bloom["step"].unique().tolist() == [100_000, 300_000]
+    assert "someone/copy" in set(table["model_id"])
 
 
 def test_a_table_that_is_still_being_written_is_passed_over(results):

@@ -16,7 +16,6 @@ from lingua_utils.models import (
     checkpoint_folder,
     load_model,
     neuron_sites,
-    training_step,
     weights_fingerprint,
 )
 
@@ -246,29 +245,6 @@ def test_blooms_checkpoints_take_the_tokenizer_of_the_final_model():
 )
 def test_the_longest_sequence_is_what_the_position_embeddings_reach(model_type, changes, limit):
     assert tiny_loaded(model_type, **changes).max_length == limit
-
-
-@pytest.mark.parametrize(
-    ("revision", "step"),
-    [
-        ("step000600", 600),
-        ("global_step1000", 1000),
-        ("step50000-tokens210B", 50_000),
-        ("step2627139-tokens15T", 2_627_139),
-        ("stage1-step-40000", 40_000),
-        ("stage1-step1413814-tokens5930B", 1_413_814),
-        ("step0005000", 5000),
-        ("step143000", 143_000),
-        ("checkpoint-500", 500),
-        ("step_20k", 20_000),
-        ("step0", 0),
-        ("main", None),
-        ("v1.0", None),
-        ("stage2", None),
-    ],
-)
-def test_the_step_is_read_from_the_revisions_name(revision, step):
-    assert training_step(revision) == step
 
 
 def test_the_fingerprint_follows_the_weights(lab):

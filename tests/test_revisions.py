@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingua_utils.revisions import nearest, tokens_seen, training_step
+from lingua_utils.revisions import nearest, progress
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,20 @@ from lingua_utils.revisions import nearest, tokens_seen, training_step
         ("step0753851", 753_851, None),
         ("step_20k", 20_000, None),
         ("step000600", 600, None),
+        ("global_step1000", 1000, None),
+        ("stage1-step-40000", 40_000, None),
+        ("stage1-step1413814-tokens5930B", 1_413_814, 5930 * 10**9),
+        ("step0005000", 5000, None),
+        ("step143000", 143_000, None),
+        ("checkpoint-500", 500, None),
+        ("step0", 0, None),
+        ("stage2", None, None),
         ("main", None, None),
         ("v1.0", None, None),
     ],
 )
 def test_step_and_tokens_are_read_from_the_name(revision, step, tokens):
-    assert (training_step(revision), tokens_seen(revision)) == (step, tokens)
+    assert progress(revision) == (step, tokens)
 
 
 def test_little_is_listed_whole():

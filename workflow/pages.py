@@ -23,7 +23,7 @@ import pandas as pd
 import yaml
 
 from lingua_utils import sheets
-from lingua_utils.revisions import training_step
+from lingua_utils.revisions import progress
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
@@ -43,7 +43,7 @@ class RunPages:
     @property
     def place(self) -> str:
         """Name of the run in a title: its model and how far it was trained."""
-        step = training_step(self.row["revision"])
+        step = progress(self.row["revision"]).step
         return f"{self.model} at " + (self.row["revision"] if step is None else f"step {step:,}")
 
     @property
@@ -53,14 +53,18 @@ class RunPages:
 
     @property
     def order(self) -> tuple:
-        step = training_step(self.row["revision"])
+        step = progress(self.row["revision"]).step
         return (step is None, step or 0, self.row["revision"])
+
+    @property
+    def stage_notebooks(self) -> list[str]:
+        """Names of the notebooks that the run goes through."""
+        return list(dict.fromkeys(sheets.NOTEBOOKS[stage] for stage in self.row["stages"].split()))
 
     @property
     def notebooks(self) -> list[Path]:
         """Executed notebooks of the run's stages; those that failed or were never run are not there."""
-        names = dict.fromkeys(sheets.NOTEBOOKS[stage] for stage in self.row["stages"].split())
-        return [path for name in names if (path := self.folder / f"{name}.ipynb").is_file()]
+        return [path for name in self.stage_notebooks if (path := self.folder / f"{name}.ipynb").is_file()]
 
 
 def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> list[Path]:
@@ -81,8 +85,14 @@ def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> list[P
             if path.is_file() and "published" not in relative.parts and "__pycache__" not in relative.parts:
                 files[relative] = path.read_bytes()
     toc = yaml.safe_load(files[PurePosixPath("_toc.yml")])
-    for chapter in _chapters(toc):
-        files[chapter.with_suffix(".ipynb")] = _executed(chapter.name, runs[-1], results, sheet).read_bytes()
+    unmeasured = _unmeasured(runs)
+    for chapter in (chapter.with_suffix(".ipynb") for chapter in _chapters(toc)):
+        if chapter.stem in unmeasured:
+            files[chapter] = _unmeasured_page(root / chapter, unmeasured[chapter.stem], sheet)
+        else:
+            files[chapter] = _executed(chapter.stem, runs, results, sheet).read_bytes()
+    for page in [page for page in files if page.suffix == ".md"]:
+        files[page] = _without_glue(page, files[page].decode(), unmeasured).encode()
     pages = set(files)
     for run in runs:
         for path in run.notebooks:
@@ -106,15 +116,46 @@ def _chapters(toc: dict) -> list[PurePosixPath]:
     return [PurePosixPath(entry) for entry in entries if entry.startswith("notebooks/")]
 
 
-def _executed(name: str, last: RunPages, results: Path, sheet: Path) -> Path:
-    """The executed copy of a chapter: of the sheet's last row, or run once for the whole sheet."""
-    for folder in (last.folder, results / "chapters"):
+def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Path:
+    """The executed copy of a chapter: of the last row that goes through it, or run once for the sheet."""
+    folders = [run.folder for run in reversed(runs) if name in run.stage_notebooks]
+    for folder in [*folders[:1], results / "chapters"]:
         if (folder / f"{name}.ipynb").is_file():
             return folder / f"{name}.ipynb"
     raise FileNotFoundError(
-        f"chapter {name} is not among the executed notebooks of {last.folder} and {results / 'chapters'}; "
-        f"run `make results RUNS={sheet}`"
+        f"chapter {name} is not among the executed notebooks in {results}; run `make results RUNS={sheet}`"
     )
+
+
+def _unmeasured(runs: list[RunPages]) -> dict[str, str]:
+    """Chapters that a sheet does not ask for, and why not."""
+    asked = {name for run in runs for name in run.stage_notebooks}
+    missing = {
+        name: f"no row has the stage `{stage}`" for stage, name in sheets.NOTEBOOKS.items() if name not in asked
+    }
+    if not any(run.row["model_id"].startswith("lab/") for run in runs):
+        missing["02_lab"] = "no row has a model of the lab"
+    return missing
+
+
+def _unmeasured_page(path: Path, why: str, sheet: Path) -> bytes:
+    """A chapter that was not run: its text and code, under a note that says so."""
+    notebook = nbformat.read(path, as_version=4)
+    note = f":::{{note}}\nNot measured: in `{sheet.name}`, {why}. Below is the chapter as it would be run.\n:::"
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="unmeasured"))
+    return nbformat.writes(notebook).encode()
+
+
+def _without_glue(page: PurePosixPath, text: str, unmeasured: dict[str, str]) -> str:
+    """A page with a note in place of what it pastes from chapters that were not run."""
+
+    def noted(match: re.Match) -> str:
+        target = _target(page, match[4]) if match[4] else None
+        if target is None or target.stem not in unmeasured:
+            return match[0]
+        return f"{{note}}\nNot measured: {unmeasured[target.stem]}."
+
+    return GLUED.sub(noted, text)
 
 
 def _run_page(path: Path, run: RunPages, page: PurePosixPath, pages: set[PurePosixPath]) -> bytes:
@@ -172,7 +213,7 @@ def _model_page(model: str, runs: list[RunPages]) -> str:
         links = " · ".join(
             f"[{path.stem.partition('_')[2]}]({run.folder.name}/{path.name})" for path in run.notebooks
         )
-        step = training_step(run.row["revision"])
+        step = progress(run.row["revision"]).step
         name = run.row["revision"] if step is None else f"step {step:,}"
         lines.append("| " + " | ".join([name, *_key_numbers(run.folder), links or "not run"]) + " |")
     lines += [
