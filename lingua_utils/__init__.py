@@ -5,7 +5,7 @@ The modules in the order of the argument, each imported by its name:
 - text: ``languages``; ``phrasebook`` (with ``cldr``, ``frames``) and ``world`` make it, ``corpus`` (with
   ``parallel_files``, ``aligned``, ``sources``, ``hub_tables``) reads it;
 - models: ``training`` grows the lab's, ``models`` (with ``devices``, ``revisions``, ``hub``, ``hub_models``,
-  ``pickled``) loads any, ``published`` (with ``catalogue``) knows those of the sample sheets;
+  ``pickled``) loads any, ``published_models`` (with ``catalogue``) knows those of the sample sheets;
 - what neurons do: ``activations`` (with ``batches``, ``sums``);
 - who is alike: ``similarity`` (with ``vectors``, ``pairs``, ``variance``, ``retrieval``, ``projection``);
 - whose neurons: ``regions`` (with ``rules``, ``selection``);

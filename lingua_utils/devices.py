@@ -52,11 +52,12 @@ def choose_dtype(dtype: str | torch.dtype) -> str | torch.dtype:
     return DTYPES[dtype]
 
 
-def saved_dtype(config: dict) -> torch.dtype:
-    """The type that a model's weights are saved in, as its configuration tells; float32 where it does not."""
+def saved_dtype(config: dict, n_bytes: int, n_parameters: int) -> torch.dtype:
+    """The type that a model's weights are saved in, as its configuration or else their size tells."""
     text = config.get("text_config") or {}
     named = (part.get(key) for part in (config, text) for key in ("dtype", "torch_dtype"))
-    return DTYPES.get(next(filter(None, named), None), torch.float32)
+    by_size = torch.float32 if n_bytes > 3 * n_parameters else torch.float16
+    return DTYPES.get(next(filter(None, named), None), by_size)
 
 
 def memory_needed(n_parameters: int, dtype: torch.dtype) -> int:

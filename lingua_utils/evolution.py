@@ -71,7 +71,7 @@ def collate(
     Returns
     -------
     DataFrame
-        The rows of all runs with ``corpus``, ``model_id``, ``revision``, ``step`` and ``tokens`` (Int64; missing
+        The rows of all runs with ``corpus``, ``model_id``, ``revision``, ``step``, ``tokens`` (Int64; missing
         where the revision names none, which is then sorted last) and ``published`` in front.
 
     Raises

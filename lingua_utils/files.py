@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 SHIPPED = Path(__file__).parent / "shipped"
 
 

@@ -22,6 +22,7 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -302,14 +303,17 @@ def load_model(
         revision = folder.name if model_id.startswith("lab/") else revision
     stacks = _stacks(config, what)
     n_bytes = _weight_bytes(folder) if folder else hub_models.weight_bytes(repository)
-    _check_memory(what, n_bytes, config, chosen_device, chosen_dtype)
+    auto_class = AUTO_CLASSES[tuple(stacks)]
+    configured = AutoConfig.from_pretrained(
+        str(folder or hub.fetch(repository, ["config.json"])), trust_remote_code=False
+    )
+    _check_memory(what, n_bytes, config, auto_class, configured, chosen_device, chosen_dtype)
     kept_in = (TOKENIZERS[model_id], "main") if model_id in TOKENIZERS else (model_id, revision)
     tokenizer = _tokenizer(folder or hub_models.fetch_tokenizer(*kept_in), what)
-    check_vocabulary(tokenizer, _rows(folder or hub.fetch(repository, ["config.json"])), what)
+    check_vocabulary(tokenizer, configured.get_text_config().vocab_size, what)
     if folder is None:
         folder = hub_models.fetch_model(repository)
 
-    auto_class = AUTO_CLASSES[tuple(stacks)]
     spread = {"device_map": "auto"} if chosen_device is None else {}
     model = _weights(auto_class, str(folder), what, {"dtype": chosen_dtype, **spread})
     if chosen_device is not None:
@@ -349,27 +353,31 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str)
         )
 
 
-def _rows(folder: Path) -> int:
-    """Rows of the embedding that the configuration in a folder asks for."""
-    return AutoConfig.from_pretrained(str(folder), trust_remote_code=False).get_text_config().vocab_size
-
-
 def _weight_bytes(folder: Path) -> int:
     weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     return sum(path.stat().st_size for path in weights)
 
 
 def _check_memory(
-    what: str, n_bytes: int, config: dict, device: torch.device | None, dtype: str | torch.dtype
+    what: str,
+    n_bytes: int,
+    config: dict,
+    auto_class: type,
+    configured: PreTrainedConfig,
+    device: torch.device | None,
+    dtype: str | torch.dtype,
 ) -> None:
     free = devices.free_memory(device)
     if free is None:
         return
-    saved = devices.saved_dtype(config)
+    with torch.device("meta"):
+        n_parameters = auto_class.from_config(configured).num_parameters()
+    if dtype == "auto":
+        dtype = devices.saved_dtype(config, n_bytes, n_parameters)
     others = [] if device is None else devices.free_memory(None)
     if others:
         del others[device.index or 0]
-    devices.check_memory(what, n_bytes // saved.itemsize, saved if dtype == "auto" else dtype, free, others)
+    devices.check_memory(what, n_parameters, dtype, free, others)
 
 
 def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrainedModel:

@@ -51,16 +51,17 @@ def test_where_nothing_fits_the_cpu_is_proposed():
 
 
 @pytest.mark.parametrize(
-    ("config", "dtype"),
+    ("config", "n_bytes", "dtype"),
     [
-        ({"torch_dtype": "bfloat16"}, torch.bfloat16),
-        ({"dtype": "float16"}, torch.float16),
-        ({"text_config": {"dtype": "bfloat16"}}, torch.bfloat16),
-        ({}, torch.float32),
+        ({"torch_dtype": "bfloat16"}, 2000, torch.bfloat16),
+        ({"dtype": "float16"}, 2000, torch.float16),
+        ({"text_config": {"dtype": "bfloat16"}}, 2000, torch.bfloat16),
+        ({}, 2010, torch.float16),  # XGLM names none
+        ({}, 4010, torch.float32),
     ],
 )
-def test_the_saved_dtype_is_read_from_the_configuration(config, dtype):
-    assert saved_dtype(config) is dtype
+def test_the_saved_dtype_is_read_from_the_configuration_or_told_by_the_size(config, n_bytes, dtype):
+    assert saved_dtype(config, n_bytes, n_parameters=1000) is dtype
 
 
 def test_auto_is_no_single_device():

@@ -131,7 +131,9 @@ def _unmeasured(runs: list[RunPages]) -> dict[str, str]:
     """Chapters that a sheet does not ask for, and why not."""
     asked = {name for run in runs for name in run.stage_notebooks}
     missing = {
-        name: f"no row has the stage `{stage}`" for stage, name in sheets.NOTEBOOKS.items() if name not in asked
+        name: f"no row has the stage `{stage}`"
+        for stage, name in sheets.NOTEBOOKS.items()
+        if name not in asked
     }
     if not any(run.row["model_id"].startswith("lab/") for run in runs):
         missing["02_lab"] = "no row has a model of the lab"
@@ -141,7 +143,9 @@ def _unmeasured(runs: list[RunPages]) -> dict[str, str]:
 def _unmeasured_page(path: Path, why: str, sheet: Path) -> bytes:
     """A chapter that was not run: its text and code, under a note that says so."""
     notebook = nbformat.read(path, as_version=4)
-    note = f":::{{note}}\nNot measured: in `{sheet.name}`, {why}. Below is the chapter as it would be run.\n:::"
+    note = (
+        f":::{{note}}\nNot measured: in `{sheet.name}`, {why}. Below is the chapter as it would be run.\n:::"
+    )
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="unmeasured"))
     return nbformat.writes(notebook).encode()
 
