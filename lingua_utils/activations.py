@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -432,34 +432,57 @@ def _pool(
     """
     device = loaded.device
     inputs, content = model_inputs(loaded, tokens, rows)
-    weights = {stack: _weights(mask, pooling)[:, None].to(device) for stack, mask in content.items()}
-    counting = {stack: mask[:, None].float().to(device) for stack, mask in content.items()}
+    counted = {stack: mask[:, None].to(device) for stack, mask in content.items()}
+    chosen = {stack: _chosen(mask, pooling)[:, None].to(device) for stack, mask in content.items()}
     pooled, above_zero = [None] * len(loaded.sites), [None] * len(loaded.sites)
 
     def read(index: int, module: torch.nn.Module, args: tuple[torch.Tensor]) -> None:
         stack = loaded.sites[index].stack
         # OPT flattens its sentences before the MLP.
         values = args[0].unflatten(0, (len(rows), -1)) if args[0].dim() == 2 else args[0]
-        above = torch.gt(values, 0, out=torch.empty_like(values, dtype=torch.float32))
-        for result, weight, summand in ((pooled, weights, values.float()), (above_zero, counting, above)):
-            result[index] = torch.bmm(weight[stack].to(values.device), summand)[:, 0].to(device)
+        if not _sums_in_float32(values.device, values.dtype):
+            values = values.float()
+        above = torch.gt(values, 0, out=torch.empty_like(values))
+        for result, tokens_of, summand in ((pooled, chosen, values), (above_zero, counted, above)):
+            result[index] = _sum(tokens_of[stack].to(summand), summand)[:, 0].to(device)
 
     with ExitStack() as hooks, torch.inference_mode():
         for index, site in enumerate(loaded.sites):
             hooks.enter_context(loaded.module(site).register_forward_pre_hook(partial(read, index)))
         loaded.base(**inputs)
-    return torch.cat(pooled, dim=1), torch.cat(above_zero, dim=1)
+    means = [total / chosen[site.stack].sum(dim=2) for site, total in zip(loaded.sites, pooled, strict=True)]
+    return torch.cat(means, dim=1), torch.cat(above_zero, dim=1)
 
 
-def _weights(content: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Weight of every token in its sentence's vector, float32, each row summing to 1."""
+def _sum(tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Sum in float32 over the tokens marked 1: [row, 1, token] of [row, token, neuron]."""
+    if values.dtype == torch.float32:
+        return torch.bmm(tokens, values)
+    return torch.bmm(tokens, values, out_dtype=torch.float32)
+
+
+@cache
+def _sums_in_float32(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether a device sums values of a 16-bit type in float32, so that no float32 copy need be made."""
+    if device.type != "cuda" or dtype.itemsize > 2:
+        return False
+    one = torch.ones((1, 1, 1), device=device, dtype=dtype)
+    try:
+        torch.bmm(one, one, out_dtype=torch.float32)
+    except (RuntimeError, TypeError):  # an older torch, or an older GPU
+        return False
+    return True
+
+
+def _chosen(content: torch.Tensor, pooling: str) -> torch.Tensor:
+    """True for every token that enters its sentence's vector; each row has one at least."""
     chosen = content.clone()
     if pooling == "skip_first":
         chosen[:, 0] &= content.sum(dim=1) == 1
     elif pooling == "last":
         after = content.flip(1).cumsum(dim=1).flip(1)
         chosen &= after == 1
-    return chosen / chosen.sum(dim=1, keepdim=True)
+    return chosen
 
 
 def _not_finite(layer: str, language: str, sentence: int) -> str:

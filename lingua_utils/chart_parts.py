@@ -11,6 +11,8 @@ from lingua_utils import theme
 
 MAX_ROWS = 5_000
 FINAL = 2**62
+STACKS = ("encoder", "decoder")
+PANEL = 290  # width of a chart of one stack, of which two stand side by side
 
 
 def need(table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -88,6 +90,40 @@ def step_slider(table: pd.DataFrame, text: str) -> tuple[list[alt.Parameter], st
     title = alt.Title(text=alt.expr(f"{text!r} + {named_steps}[step_at]"))
     slider = _slider("step_at", "step ", len(steps), len(steps) - 1)
     return [slider], f"datum.step == {steps}[step_at]", title
+
+
+def split_stacks(table: pd.DataFrame) -> pd.DataFrame:
+    """Layers of an encoder-decoder as their ``stack`` and their name within it: "encoder 3" is layer "3".
+
+    Rows over both stacks ("all") are left out; the table of a model with one stack is returned as it is.
+    """
+    parts = table.layer.str.rpartition(" ")
+    if not parts[0].isin(STACKS).any():
+        return table
+    return table.assign(stack=parts[0], layer=parts[2])[table.layer != "all"]
+
+
+def paired(table: pd.DataFrame) -> bool:
+    """Whether a table tells an encoder from a decoder."""
+    return "stack" in table and bool(table["stack"].isin(STACKS).any())
+
+
+def by_stack(chart: alt.Chart | alt.LayerChart, rows: pd.DataFrame, **size) -> alt.TopLevelMixin:
+    """A chart as wide as the page; of an encoder-decoder a panel for each stack, the encoder's first."""
+    if not paired(rows):
+        return chart.properties(width="container", **size)
+    return chart.properties(width=PANEL, **size).facet(stack_panels(), columns=2)
+
+
+def stack_panels(channel: type = alt.Facet, last_first: bool = False) -> alt.Facet | alt.Row | alt.Column:
+    """What gives each stack a panel of its own; the last one first where layers are drawn upwards."""
+    return channel("stack:N", title=None, sort=list(STACKS[:: -1 if last_first else 1]))
+
+
+def layer_axis(layers: Sequence[str], field: str = "layer") -> alt.X:
+    """Layers from the first to the last; where there are many, not every one is named."""
+    axis = alt.Axis(labelAngle=0, labelOverlap=True)
+    return alt.X(f"{field}:N", title="layer", sort=list(dict.fromkeys(layers)), axis=axis)
 
 
 def rule(value: float, label: str) -> alt.LayerChart:
@@ -192,7 +228,7 @@ class Frames:
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
         if not name_layer:
             return alt.Title(text=alt.expr(f"{text!r} + {steps}[step_at]"))
-        names = ["all layers" if layer == "all" else f"layer {layer}" for layer in self.layers]
+        names = ["all layers" if layer == "all" else _layer_name(layer) for layer in self.layers]
         return alt.Title(text=alt.expr(f"{text + ' · '!r} + {names}[layer_at] + {steps}[step_at]"))
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
@@ -204,6 +240,12 @@ class Frames:
             _slider("step_at", "step ", len(self.steps), len(self.steps) - 1),
             _slider("layer_at", "layer ", len(self.layers), at),
         ]
+
+
+def _layer_name(label: str) -> str:
+    """ "layer 3" or, of an encoder-decoder, "encoder layer 3"."""
+    stack, _, number = label.rpartition(" ")
+    return f"{stack} layer {number}".strip()
 
 
 def _slider(name: str, label: str, count: int, value: int) -> alt.Parameter:

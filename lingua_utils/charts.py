@@ -1,9 +1,10 @@
 """One function per figure: a tidy table in, an Altair chart out.
 
 Nothing is drawn or saved here, no chart holds more than 5,000 rows, and every chart has a description for
-screen readers. What a chart can be asked (which layer, which checkpoint, which sentences) is a parameter of
-the chart itself, so it works on a page without a kernel. The tables are those that the stages write; collated
-over runs they also have ``corpus``, ``model_id``, ``revision`` and ``step``.
+screen readers. Layers of an encoder and of a decoder have panels of their own. What a chart can be asked
+(which layer, which checkpoint, which sentences) is a parameter of the chart itself, so it works on a page
+without a kernel. The tables are those that the stages write; collated over runs they also have ``corpus``,
+``model_id``, ``revision`` and ``step``.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ import pandas as pd
 from lingua_utils import theme
 from lingua_utils.chart_parts import (
     Frames,
+    by_stack,
     check_rows,
     choice,
     finish,
     intervals,
     kind_choice,
+    layer_axis,
     named,
     need,
+    paired,
     rule,
+    split_stacks,
+    stack_panels,
     step_axis,
     step_slider,
     with_steps,
@@ -96,19 +102,23 @@ def scores_by_step(similarity: pd.DataFrame, centred: bool = False) -> alt.Facet
     return finish(chart.add_params(*kinds).properties(title=title), description)
 
 
-def scores_by_model(similarity: pd.DataFrame, centred: bool = False) -> alt.FacetChart:
+def scores_by_model(
+    similarity: pd.DataFrame, order: Sequence[str] = (), centred: bool = False
+) -> alt.FacetChart:
     """LRDS and SADS of all layers together, model beside model, each at its last checkpoint.
 
     Parameters
     ----------
     similarity : DataFrame
-        Collated ``similarity`` tables of some models, in the order in which they are to stand.
+        Collated ``similarity`` tables of some models.
+    order : sequence of str
+        Model ids in the order in which they are to stand; others follow.
     centred : bool
         Show the scores of activations with their mean over all sentences removed.
     """
     table = similarity[(similarity.layer == "all") & (similarity.centred == centred)]
     table = table.sort_values("step", kind="stable").groupby(["model_id", "kind"], sort=False).tail(1)
-    models = list(dict.fromkeys(similarity.model_id.str.removeprefix("lab/")))
+    models = [name.removeprefix("lab/") for name in dict.fromkeys([*order, *similarity.model_id])]
     rows = _long_scores(table.assign(model=table.model_id.str.removeprefix("lab/")), ["model", "kind"])
     kinds, kind = kind_choice(rows.kind)
     base = alt.Chart(rows).transform_filter(kind).encode(alt.Y("model:N", sort=models, title=None))
@@ -151,15 +161,15 @@ def layer_step_map(similarity: pd.DataFrame, centred: bool = False) -> alt.HConc
     """
     table = with_steps(similarity, ["layer", "layer_index", "centred", "kind", "lrds", "sads"])
     rows = table[(table.layer != "all") & (table.centred == centred)]
-    rows = rows[["model", "step", "kind", "layer", "layer_index", "lrds", "sads"]].round(4)
+    rows = split_stacks(rows[["model", "step", "kind", "layer", "layer_index", "lrds", "sads"]].round(4))
     check_rows(rows)
-    layers = list(rows.sort_values("layer_index", ascending=False).layer.unique())
+    layers = list(rows.sort_values("layer_index").layer.unique())[::-1]
     models, model = choice("model", list(dict.fromkeys(rows.model)))
     kinds, kind = kind_choice(rows.kind)
 
     def panel(score: str, scheme: str) -> alt.Chart:
         low = min(0.0, rows[score].min())
-        return (
+        drawn = (
             alt.Chart(rows)
             .transform_filter(model)
             .transform_filter(kind)
@@ -179,12 +189,17 @@ def layer_step_map(similarity: pd.DataFrame, centred: bool = False) -> alt.HConc
                     alt.Tooltip(f"{score}:Q", title=score.upper(), format=".3f"),
                 ],
             )
-            .properties(width=_COLUMN_WIDTH - 20, height=max(120, 26 * len(layers)), title=_SCORES[score])
+            .properties(width=_COLUMN_WIDTH - 20, height=max(120, (16 if paired(rows) else 26) * len(layers)))
         )
+        if paired(rows):
+            # Altair gives no name to a panel of panels, and wants one.
+            drawn = drawn.properties(name=score).facet(row=stack_panels(alt.Row, last_first=True))
+        return drawn.properties(title=_SCORES[score])
 
     chart = alt.hconcat(panel("lrds", "oranges"), panel("sads", "blues")).resolve_scale(color="independent")
     description = (
-        f"Two heat maps, LRDS and SADS, for {len(layers)} layers at {rows.step.nunique()} training steps."
+        f"Two heat maps, LRDS and SADS, for {rows.layer_index.nunique()} layers at {rows.step.nunique()} "
+        "training steps."
     )
     return finish(chart.add_params(*models, *kinds), description)
 
@@ -312,22 +327,21 @@ def scores_by_layer(similarity: pd.DataFrame, centred: bool = False) -> alt.Laye
     """
     need(similarity, ["layer", "layer_index", "centred", "kind", "lrds", "sads"])
     table = similarity[(similarity.layer != "all") & (similarity.centred == centred)]
-    table = table.sort_values("layer_index")
-    rows = _long_scores(table, ["layer", "kind"])
+    table = split_stacks(table.sort_values("layer_index"))
+    rows = _long_scores(table, [*(["stack"] if paired(table) else []), "layer", "kind"])
     kinds, kind = kind_choice(rows.kind)
-    x = alt.X("layer:N", title="layer", sort=list(table.layer.unique()), axis=alt.Axis(labelAngle=0))
+    x = layer_axis(table.layer)
     colour = alt.Color("score:N", title=None, scale=_SCORE_SCALE, legend=_LEGEND)
     layers = intervals(alt.Chart(rows).transform_filter(kind), x, colour, ["layer", "kind"])
     description = (
-        f"LRDS and SADS in {table.layer.nunique()} layers, with 95 % intervals and the shuffled band."
+        f"LRDS and SADS in {table.layer_index.nunique()} layers, with 95 % intervals and the shuffled band."
     )
     title = alt.Title(
         "The two scores, layer by layer",
         subtitle="bands: 95 % intervals · grey: shuffled sentences",
     )
-    return finish(
-        layers.add_params(*kinds).properties(width="container", height=_HEIGHT, title=title), description
-    )
+    chart = by_stack(layers, rows, height=_HEIGHT).add_params(*kinds).properties(title=title)
+    return finish(chart, description)
 
 
 def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
@@ -379,15 +393,15 @@ def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
         ``layer``, ``language`` and ``share_positive`` in [0, 1], averaged over the neurons of the layer.
     """
     need(activity, ["layer", "language", "share_positive"])
-    rows = activity[["layer", "language", "share_positive"]].round(4)
+    rows = split_stacks(activity[["layer", "language", "share_positive"]].round(4))
     rows = rows.assign(name=rows.language.map(theme.language_name))
     check_rows(rows)
     names = alt.selection_point(fields=["name"], bind="legend")
     lines = (
-        alt.Chart(rows)
+        alt.Chart()
         .mark_line(point=True)
         .encode(
-            alt.X("layer:N", title="layer", sort=list(rows.layer.unique()), axis=alt.Axis(labelAngle=0)),
+            layer_axis(rows.layer),
             alt.Y("share_positive:Q", title="share of values above zero", axis=alt.Axis(format="%")),
             alt.Color(
                 "name:N",
@@ -405,7 +419,8 @@ def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
         )
         .add_params(names)
     )
-    chart = alt.layer(lines, rule(0.5, "one half")).properties(width="container", height=_HEIGHT)
+    # The rule has a row of its own; the lines' rows are the whole chart's, to be dealt to its panels.
+    chart = by_stack(alt.layer(lines, rule(0.5, "one half"), data=rows), rows, height=_HEIGHT)
     count = rows.language.nunique()
     return finish(chart, f"Share of activations above zero, layer by layer, in {count} languages.")
 
@@ -419,8 +434,8 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
         The ``variance`` table of one run, or of several checkpoints of one model (a slider then chooses one).
     """
     need(variance, ["layer", "layer_index", "language", "meaning", "rest"])
-    table = variance.sort_values("layer_index")
-    keys = ["layer", *(["step"] if "step" in table else [])]
+    table = split_stacks(variance.sort_values("layer_index"))
+    keys = [name for name in ("stack", "layer", "step") if name in table]
     rows = table.melt(keys, ["language", "meaning", "rest"], "part", "share").round(4)
     rows["order"] = rows.part.map({"language": 0, "meaning": 1, "rest": 2})
     check_rows(rows)
@@ -430,7 +445,7 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
         .transform_filter(at_step)
         .mark_bar()
         .encode(
-            alt.X("layer:N", title="layer", sort=list(table.layer.unique()), axis=alt.Axis(labelAngle=0)),
+            layer_axis(table.layer),
             alt.Y(
                 "share:Q",
                 title="share of variance",
@@ -448,9 +463,8 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
             alt.Order("order:Q"),
             [alt.Tooltip("layer:N"), alt.Tooltip("part:N"), alt.Tooltip("share:Q", format=".1%")],
         )
-        .add_params(*sliders)
-        .properties(width="container", height=260, title=title)
     )
+    chart = by_stack(chart, rows, height=260).add_params(*sliders).properties(title=title)
     return finish(
         chart,
         "Share of the variance of activations that goes with language, with meaning, and the rest, by layer.",

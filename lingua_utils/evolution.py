@@ -102,13 +102,17 @@ def collate(
     return whole.sort_values(["corpus", "model_id", "step"], kind="stable", ignore_index=True)
 
 
-def complete(rows: Sequence[dict], results: str | Path, published: str | Path | None = None) -> None:
+def complete(
+    rows: Sequence[dict], stages: Sequence[str], results: str | Path, published: str | Path | None = None
+) -> None:
     """Measure what is missing of some rows: stages that were neither done here nor published.
 
     Parameters
     ----------
     rows : sequence of dict
         Rows of a sample sheet (:func:`lingua_utils.sheets.read_sheet`).
+    stages : sequence of str
+        The stages that are needed; of each row those that it asks for.
     results : str or Path
         Root of all results.
     published : str or Path, optional
@@ -118,12 +122,8 @@ def complete(rows: Sequence[dict], results: str | Path, published: str | Path | 
     done = {_key(manifest["run"]): manifest["stages"] for manifest in live + kept}
     for row in rows:
         run = sheets.run_of(row, results)
-        for stage in row["stages"].split():
-            if stage in done.get(_key(run.parameters), ()):
-                continue
-            if stage == "activations":
-                run.activations()
-            else:
+        for stage in stages:
+            if stage in row["stages"].split() and stage not in done.get(_key(run.parameters), ()):
                 run.stage(stage)
 
 

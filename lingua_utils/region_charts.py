@@ -10,7 +10,21 @@ import altair as alt
 import pandas as pd
 
 from lingua_utils import theme
-from lingua_utils.chart_parts import Frames, check_rows, choice, finish, need, rule, step_axis, with_steps
+from lingua_utils.chart_parts import (
+    Frames,
+    by_stack,
+    check_rows,
+    choice,
+    finish,
+    layer_axis,
+    need,
+    paired,
+    rule,
+    split_stacks,
+    stack_panels,
+    step_axis,
+    with_steps,
+)
 
 _METHODS = ["zscore", "calibrated", "lape", "ap"]
 _METHOD_SCALE = alt.Scale(domain=_METHODS, range=["#c2571a", "#2f7fc1", "#2e8b57", "#8e5bb5"])
@@ -22,6 +36,16 @@ def _methods(table: pd.DataFrame) -> tuple[list[alt.Parameter], str]:
     present = [method for method in _METHODS if (table.method == method).any()]
     first = "calibrated" if "calibrated" in present else None
     return choice("method", present, first=first, label="rule")
+
+
+def _by_rule(drawn: alt.LayerChart, rows: pd.DataFrame, title: str, subtitle: str) -> alt.FacetChart:
+    """A panel for each rule, two in a row; of an encoder-decoder a row a rule and a column a stack."""
+    if paired(rows):
+        rules = alt.Row("method:N", title=None, sort=_METHODS)
+        chart = drawn.facet(row=rules, column=stack_panels(alt.Column))
+    else:
+        chart = drawn.facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
+    return chart.properties(title=alt.Title(title, subtitle=subtitle))
 
 
 def _names(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -75,9 +99,10 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         ``layer_index``, ``language``, ``count``, ``share``, ``expected``.
     """
     need(counts, ["method", "layer", "layer_index", "language", "count", "share", "expected"])
-    order = list(counts.sort_values("layer_index").layer.unique())
+    counts = split_stacks(counts)
     table = counts.assign(strip=counts.layer, layer="all", layer_index=0)
-    frames = Frames.of(table, ["method", "language", "strip"], ["count", "share", "expected"], decimals=4)
+    keys = ["method", "language", *(["stack"] if paired(counts) else []), "strip"]
+    frames = Frames.of(table, keys, ["count", "share", "expected"], decimals=4)
     methods, method = _methods(counts)
     names = [theme.language_name(code) for code in dict.fromkeys(counts.language)]
     for record in frames.records:
@@ -88,7 +113,7 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         .transform_calculate(**{name: frames.pick(name) for name in ("count", "share", "expected")})
         .mark_rect(stroke=theme.RULE)
         .encode(
-            alt.X("strip:N", title="layer", sort=order, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            layer_axis(counts.sort_values("layer_index").layer, field="strip"),
             alt.Y("language:N", title=None, sort=names),
             alt.Color(
                 "share:Q",
@@ -108,13 +133,9 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         text=alt.Text("expected:Q", format=".0f"), color=alt.value("#8a8a8a"), tooltip=alt.value(None)
     )
     chart = (
-        (strips + chance)
+        by_stack(strips + chance, counts, height=24 * len(names))
         .add_params(*frames.sliders(), *methods)
-        .properties(
-            width="container",
-            height=24 * len(names),
-            title=frames.title("Key neurons (number: by chance)", name_layer=False),
-        )
+        .properties(title=frames.title("Key neurons (number: by chance)", name_layer=False))
     )
     return finish(chart, f"Share of each layer's neurons that is key to each of {len(names)} languages.")
 
@@ -127,9 +148,10 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
     counts : DataFrame
         Collated ``region_counts`` of one or several models.
     """
-    table = with_steps(counts, ["method", "language", "count", "expected"])
-    sizes = table.groupby(["model", "method", "step", "language"])[["count", "expected"]].sum()
-    rows = sizes.groupby(["model", "method", "step"]).agg(
+    table = split_stacks(with_steps(counts, ["method", "layer", "language", "count", "expected"]))
+    keys = ["model", "method", *(["stack"] if paired(table) else []), "step"]
+    sizes = table.groupby([*keys, "language"])[["count", "expected"]].sum()
+    rows = sizes.groupby(keys).agg(
         neurons=("count", "mean"), low=("count", "min"), high=("count", "max"), expected=("expected", "mean")
     )
     rows = rows.reset_index().round(2)
@@ -139,22 +161,17 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
     base = alt.Chart(rows)
     tooltip = ["model:N", alt.Tooltip("step:Q", format=","), alt.Tooltip("neurons:Q", format=".1f")]
     tooltip += [alt.Tooltip("expected:Q", title="by chance", format=".1f")]
-    chart = (
-        alt.layer(
-            base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q", title=y), alt.Y2("high:Q"), colour),
-            base.mark_line(strokeDash=[4, 4], strokeWidth=1.2).encode(x, alt.Y("expected:Q"), colour),
-            base.mark_line(point=True).encode(x, alt.Y("neurons:Q"), colour, tooltip=tooltip),
-        )
-        .properties(width=250, height=200)
-        .facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
-        .resolve_scale(y="independent")
-        .properties(
-            title=alt.Title(
-                "Size of the regions through training",
-                subtitle="mean and range over languages · dashed: shuffled languages",
-            )
-        )
-    )
+    drawn = alt.layer(
+        base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q", title=y), alt.Y2("high:Q"), colour),
+        base.mark_line(strokeDash=[4, 4], strokeWidth=1.2).encode(x, alt.Y("expected:Q"), colour),
+        base.mark_line(point=True).encode(x, alt.Y("neurons:Q"), colour, tooltip=tooltip),
+    ).properties(width=250, height=200)
+    chart = _by_rule(
+        drawn,
+        rows,
+        "Size of the regions through training",
+        "mean and range over languages · dashed: shuffled languages",
+    ).resolve_scale(y="independent")
     return finish(
         chart, "Number of key neurons of a language against training step, for each rule, with chance."
     )
@@ -166,8 +183,8 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
     Parameters
     ----------
     concentration : DataFrame
-        ``region_concentration`` of one run: ``method``, ``language``, ``share_outer``, ``low``, ``high``,
-        ``uniform``, ``n_neurons``.
+        ``region_concentration`` of one run: ``method``, ``stack``, ``language``, ``share_outer``, ``low``,
+        ``high``, ``uniform``, ``n_neurons``.
     """
     need(concentration, ["method", "language", "share_outer", "low", "high", "uniform", "n_neurons"])
     rows = _names(concentration[concentration.n_neurons > 0], "language").round(4)
@@ -192,14 +209,11 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
             ],
         ),
     )
-    chart = (
-        drawn.properties(width=250, height={"step": 18})
-        .facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
-        .properties(
-            title=alt.Title(
-                "First and last tenth of the layers", subtitle="95 % intervals · dashed: an even spread"
-            )
-        )
+    chart = _by_rule(
+        drawn.properties(width=250, height={"step": 18}),
+        rows,
+        "First and last tenth of the layers",
+        "95 % intervals · dashed: an even spread",
     )
     return finish(
         chart, "Share of each language's key neurons in the outer layers, with an even spread as baseline."
@@ -212,7 +226,7 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     overlap : DataFrame
-        ``region_overlap`` of one run: ``method``, ``source``, ``target``, ``jaccard``, ``chance``.
+        ``region_overlap`` of one run: ``method``, ``stack``, ``source``, ``target``, ``jaccard``, ``chance``.
     """
     need(overlap, ["method", "source", "target", "jaccard", "chance"])
     rows = _names(overlap, "source", "target").assign(excess=overlap.jaccard - overlap.chance).round(4)
@@ -242,12 +256,14 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
             legend=alt.Legend(orient="bottom", gradientLength=260),
         )
     )
-    numbers = base.mark_text(fontSize=9, color="#111111").encode(text=alt.Text("jaccard:Q", format=".2f"))
-    chart = (
-        (squares + numbers)
-        .add_params(*methods)
-        .properties(width="container", height=_SQUARE, title="Overlap of regions (number: Jaccard)")
+    # Two empty regions have no overlap.
+    numbers = (
+        base.transform_filter("isValid(datum.jaccard)")
+        .mark_text(fontSize=9, color="#111111")
+        .encode(text=alt.Text("jaccard:Q", format=".2f"))
     )
+    chart = by_stack(squares + numbers, rows, height=_SQUARE).add_params(*methods)
+    chart = chart.properties(title="Overlap of regions (number: Jaccard)")
     return finish(chart, f"Heat map of the overlap of {len(names)} languages' regions, beyond chance.")
 
 
@@ -257,7 +273,8 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     agreement : DataFrame
-        ``region_agreement`` of one run: ``method_a``, ``method_b``, ``language``, ``jaccard``, ``chance``.
+        ``region_agreement`` of one run: ``method_a``, ``method_b``, ``stack``, ``language``, ``jaccard``,
+        ``chance``.
     """
     need(agreement, ["method_a", "method_b", "language", "jaccard", "chance"])
     rows = (
@@ -266,7 +283,9 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     base = alt.Chart(rows).encode(alt.Y("rules:N", title=None, sort=list(dict.fromkeys(rows.rules))))
     codes = agreement.language.unique()
     points = base.mark_point(filled=True, size=60, opacity=0.85).encode(
-        alt.X("jaccard:Q", title="Jaccard overlap"),
+        alt.X(
+            "jaccard:Q", title="Jaccard overlap", axis=alt.Axis(tickCount=5) if paired(rows) else alt.Axis()
+        ),
         alt.Color(
             "language:N", title="language", scale=theme.language_scale(codes), legend=theme.language_legend()
         ),
@@ -278,11 +297,8 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     chance = base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("mean(chance):Q"))
-    chart = (chance + points).properties(
-        width="container",
-        height=30 * rows.rules.nunique(),
-        title=alt.Title("Agreement of the rules", subtitle="tick: chance"),
-    )
+    chart = by_stack(chance + points, rows, height=30 * rows.rules.nunique())
+    chart = chart.properties(title=alt.Title("Agreement of the rules", subtitle="tick: chance"))
     return finish(
         chart, "Overlap of the regions that every two rules select, for each language, with chance."
     )
@@ -371,16 +387,12 @@ def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
             ],
         ),
     )
-    chart = (
-        drawn.properties(width=250, height={"step": 18})
-        .facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
-        .add_params(*kinds)
-        .properties(
-            title=alt.Title(
-                "Selectivity of each region", subtitle="dashed: as random regions of the same size"
-            )
-        )
-    )
+    chart = _by_rule(
+        drawn.properties(width=250, height={"step": 18}),
+        rows,
+        "Selectivity of each region",
+        "dashed: as random regions of the same size",
+    ).add_params(*kinds)
     return finish(
         chart, "Selectivity of each language's region under each rule, in control standard deviations."
     )
@@ -431,13 +443,9 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
             tooltip=["text:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("change:Q", format="+.4f")],
         ),
     )
-    chart = (
-        drawn.properties(width=250, height=180)
-        .facet(alt.Facet("method:N", title=None, sort=_METHODS), columns=2)
-        .resolve_scale(y="independent")
-        .add_params(*languages)
-        .properties(title=alt.Title("Dose and response", subtitle="bands: 95 % intervals over sentences"))
-    )
+    drawn = drawn.properties(width=250, height=180)
+    chart = _by_rule(drawn, rows, "Dose and response", "bands: 95 % intervals over sentences")
+    chart = chart.resolve_scale(y="independent").add_params(*languages)
     return finish(
         chart, "Cost of silencing growing shares of a region, to its own and to the other languages."
     )

@@ -116,6 +116,9 @@ if silenced:
     ablation = run.stage("ablation")
     display(region_charts.silencing_matrix(ablation["silencing"]))
 
+# %% [markdown]
+# ## In short
+
 # %% tags=["hide-input"]
 score = similarity["similarity"].query("layer == 'all' and kind == 'all' and not centred").iloc[0]
 found = similarity["retrieval"].query("kind == 'all'").groupby("layer", sort=False).accuracy.mean()

@@ -45,7 +45,7 @@ published: str = "book/published"  # tables of runs that are not repeated here; 
 # %%
 rows = sheets.read_sheet(sheet)
 main = sheets.run_of(rows[-1], results)  # the model and the corpus that this chapter follows
-evolution.complete(rows, results, published)
+evolution.complete(rows, ["similarity", "regions", "accuracy"], results, published)
 main
 
 # %% [markdown]
@@ -61,7 +61,8 @@ followed = similarity[similarity.model_id == main.model_id]
 in_training = followed.step.nunique() > 1  # whether this sheet follows a model through training
 
 # %% tags=["hide-input"]
-scores = charts.scores_by_step(followed) if in_training else charts.scores_by_model(similarity)
+models = [row["model_id"] for row in rows]
+scores = charts.scores_by_step(followed) if in_training else charts.scores_by_model(similarity, models)
 glue("scores_by_step", scores)
 
 # %% tags=["hide-input"]

@@ -10,6 +10,13 @@ from lingua_utils.languages import DEFAULT_LANGUAGES
 STEPS = (0, 8, 32, 128, 600, 1200)
 KINDS = ("all", "bridged", "unbridged")
 LAYERS = (("all", -1), ("0", 0), ("1", 1), ("2", 2))
+# An encoder-decoder's: the encoder has more layers than one digit, and more than the decoder.
+STACKS = ("encoder", "decoder")
+PAIRED = (
+    *(f"encoder {layer}" for layer in range(12)),
+    *(f"decoder {layer}" for layer in range(3)),
+)
+PAIRED_LAYERS = (("all", -1), *((label, index) for index, label in enumerate(PAIRED)))
 
 
 def similarity(models=("lab/bloom-m",), steps=STEPS, layers=LAYERS) -> pd.DataFrame:
@@ -76,11 +83,11 @@ def blocks(steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def variance(steps=STEPS) -> pd.DataFrame:
+def variance(steps=STEPS, layers=LAYERS) -> pd.DataFrame:
     """Variance shares that sum to one."""
     return pd.DataFrame(
         dict(step=step, layer=layer, layer_index=index, language=0.5, meaning=0.2, rest=0.3)
-        for step, (layer, index) in itertools.product(steps, LAYERS)
+        for step, (layer, index) in itertools.product(steps, layers)
     )
 
 
@@ -124,11 +131,11 @@ def tokens(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     )
 
 
-def activity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
     """Share of positive values a layer and language."""
     return pd.DataFrame(
         dict(layer=layer, language=language, share_positive=0.2 + 0.05 * index + 0.01 * number)
-        for layer, index in LAYERS[1:]
+        for layer, index in layers[1:]
         for number, language in enumerate(languages)
     )
 
@@ -136,13 +143,15 @@ def activity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
 METHODS = ("zscore", "calibrated", "lape", "ap")
 
 
-def region_counts(models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def region_counts(
+    models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES, layers=LAYERS
+) -> pd.DataFrame:
     """Collated counts of key neurons: more with every step, fewer by chance."""
     return pd.DataFrame(
         dict(model_id=model, step=step, method=method, layer=layer, layer_index=index)
         | dict(language=language, count=count, share=count / 256, expected=2.5 + index)
         for model, (at, step), method in itertools.product(models, enumerate(steps), METHODS)
-        for (layer, index), (number, language) in itertools.product(LAYERS[1:], enumerate(languages))
+        for (layer, index), (number, language) in itertools.product(layers[1:], enumerate(languages))
         for count in [10 * at + number + 3 * index]
     ).astype({"step": "Int64"})
 
@@ -155,12 +164,12 @@ def region_null() -> pd.DataFrame:
     )
 
 
-def region_concentration(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def region_concentration(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
     """Outer shares; the first language's region is empty under the first rule."""
     rows = [
-        dict(method=method, language=language, share_outer=0.5, low=0.4, high=0.6, uniform=2 / 3)
-        | dict(n_neurons=20 * number + 5 * at)
-        for at, method in enumerate(METHODS)
+        dict(method=method, stack=stack, language=language, share_outer=0.5, low=0.4, high=0.6)
+        | dict(uniform=2 / 3, n_neurons=20 * number + 5 * at)
+        for (at, method), stack in itertools.product(enumerate(METHODS), stacks)
         for number, language in enumerate(languages)
     ]
     table = pd.DataFrame(rows)
@@ -168,20 +177,22 @@ def region_concentration(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     return table
 
 
-def region_overlap(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def region_overlap(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
     """Overlap of every ordered pair of languages: half of them above chance, half below."""
     return pd.DataFrame(
-        dict(method=method, source=source, target=target, jaccard=0.1 * (number % 4), chance=0.15)
-        for method in METHODS
+        dict(method=method, stack=stack, source=source, target=target)
+        | dict(jaccard=0.1 * (number % 4), chance=0.15)
+        for method, stack in itertools.product(METHODS, stacks)
         for number, (source, target) in enumerate(itertools.permutations(languages, 2))
     )
 
 
-def region_agreement(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def region_agreement(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
     """Overlap of every two rules for every language."""
     return pd.DataFrame(
-        dict(method_a=a, method_b=b, language=language, jaccard=0.3 + 0.02 * number, chance=0.05)
-        for a, b in itertools.combinations(METHODS, 2)
+        dict(method_a=a, method_b=b, stack=stack, language=language)
+        | dict(jaccard=0.3 + 0.02 * number, chance=0.05)
+        for (a, b), stack in itertools.product(itertools.combinations(METHODS, 2), stacks)
         for number, language in enumerate(languages)
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingua_utils import evolution
+from lingua_utils import evolution, runs
 from lingua_utils.trends import ratio
 
 STEPS = (0, 32, 128, 1200)
@@ -113,6 +113,17 @@ def test_only_the_runs_of_a_sheet_are_read(results, tmp_path):
 def test_a_table_that_no_run_has_is_named(results):
     with pytest.raises(FileNotFoundError, match="no table 'regions' on corpus 'world'"):
         evolution.collate("regions", results, corpus="world")
+
+
+def test_only_what_is_missing_is_measured(results, tmp_path, monkeypatch):
+    measured = []
+    monkeypatch.setattr(runs.Run, "stage", lambda run, stage: measured.append((run.revision, stage)))
+    rows = [
+        {"model_id": "lab/bloom-m", "revision": revision, "stages": "activations similarity regions"}
+        for revision in ("step000032", "step000064")
+    ]
+    evolution.complete(rows, ["similarity", "accuracy"], results)
+    assert measured == [("step000064", "similarity")]
 
 
 # ---- publishing -----------------------------------------------------------------------------------------

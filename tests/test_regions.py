@@ -352,6 +352,52 @@ def test_concentration_of_neurons_in_the_first_layer_is_seen():
     assert row["low"] > 0.2
 
 
+def encoder_decoder(region):
+    """Regions [language, layer, neuron] of a model with an encoder and a decoder of as many layers."""
+    languages, layers, width = region.shape
+    return {
+        "ap": regions.Regions(
+            method="ap",
+            region=region,
+            score=region.astype(np.float32),
+            expected=np.zeros((languages, layers)),
+            expected_share=0.0,
+            settings={},
+            languages=tuple(f"language {i}" for i in range(languages)),
+            layers=tuple(f"{stack} {i}" for stack in ("encoder", "decoder") for i in range(layers // 2)),
+            widths=(width,) * layers,
+        )
+    }
+
+
+def test_encoder_and_decoder_are_concentrated_each_by_itself():
+    region = np.zeros((1, 20, 8), dtype=bool)
+    region[0, 0, :6] = True  # first layer of the encoder
+    region[0, 14, :3] = region[0, 19, :1] = True  # middle and last layer of the decoder
+    table = regions.concentration(encoder_decoder(region)).set_index("stack")
+    assert table["share_outer"].to_dict() == {"encoder": 1.0, "decoder": 0.25}
+    assert table["n_neurons"].to_dict() == {"encoder": 6, "decoder": 4}
+    assert (table["uniform"] == 0.2).all()
+
+
+def test_languages_can_share_neurons_in_one_stack_and_not_in_the_other():
+    region = np.zeros((2, 2, 8), dtype=bool)
+    region[:, 0, :4] = True
+    region[0, 1, :4] = region[1, 1, 4:] = True
+    table = regions.overlap(encoder_decoder(region)).groupby("stack")["jaccard"]
+    assert table.min().to_dict() == table.max().to_dict() == {"encoder": 1.0, "decoder": 0.0}
+
+
+def test_rules_can_agree_in_one_stack_and_not_in_the_other():
+    one = np.zeros((1, 2, 8), dtype=bool)
+    one[:, :, :4] = True
+    other = one.copy()
+    other[:, 1] = ~other[:, 1]
+    both = encoder_decoder(one) | {"lape": encoder_decoder(other)["ap"]}
+    table = regions.agreement(both).set_index("stack")["jaccard"]
+    assert table.to_dict() == {"encoder": 1.0, "decoder": 0.0}
+
+
 def test_the_strongest_part_of_a_region_has_its_highest_scores():
     found = key_regions(planted()[0], "calibrated")
     half = found.strongest("language 4", 0.5)

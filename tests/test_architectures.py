@@ -1,0 +1,111 @@
+"""Every architecture, tiny and random, goes the whole way: loaded, captured, selected from, silenced."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from babel import Locale
+from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny
+
+from lingua_utils import ablation, regions, runs
+from lingua_utils.batches import model_inputs, tokenize
+from lingua_utils.languages import LANGUAGES
+from lingua_utils.models import load_model
+
+# z > 2 needs six languages. Sentences are a word each: a masked model reads them once a token.
+CODES = ("eng_Latn", "zho_Hans", "fra_Latn", "arb_Arab", "hin_Deva", "vie_Latn")
+N_SENTENCES = 5
+TEXTS = {code: list(Locale.parse(LANGUAGES[code].cldr).months["format"]["wide"].values()) for code in CODES}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Models this small wait for a second thread longer than it helps them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@torch.no_grad()
+def logits(loaded):
+    tokens = tokenize(loaded, [texts[0] for texts in TEXTS.values()])
+    return loaded.model(**model_inputs(loaded, tokens, np.arange(len(TEXTS)))[0]).logits
+
+
+@pytest.fixture(scope="module", params=MODEL_TYPES)
+def run(request, tmp_path_factory):
+    """A run of one architecture after its stage of ablation, with few controls."""
+    folder = tmp_path_factory.mktemp(request.param)
+    save_tiny(request.param, folder / "model")
+    (folder / "text").mkdir()
+    for code, texts in TEXTS.items():
+        (folder / "text" / f"{code}.txt").write_text("\n".join(texts) + "\n")
+    run = runs.Run(
+        str(folder / "model"),
+        corpus=str(folder / "text"),
+        n_sentences=N_SENTENCES,
+        results=folder / "results",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        few = partial(ablation.tables, n_controls=2, doses=(1.0,), progress=False)
+        patch.setattr(ablation, "tables", few)
+        run.stage("ablation")
+    return run
+
+
+def test_the_matrix_has_a_row_for_every_rule_region_text_and_kind_of_control(run):
+    keys = ["method", "region_language", "text_language", "control_kind"]
+    matrix = run.stage("ablation")["silencing"]
+    assert not matrix.duplicated(keys).any()
+    assert [set(matrix[key]) for key in keys] == [
+        set(regions.METHODS),
+        set(CODES),
+        set(CODES),
+        {"layer", "magnitude"},
+    ]
+    assert len(matrix) == len(regions.METHODS) * len(CODES) ** 2 * 2
+
+
+def test_every_cost_is_a_finite_number(run):
+    matrix = run.stage("ablation")["silencing"].select_dtypes("number")
+    assert {"change", "low", "high", "control_mean", "control_sd", "intact"} <= set(matrix)
+    assert np.isfinite(matrix).all(axis=None)
+    assert (matrix.intact > 0).all()
+
+
+def test_silencing_changes_the_loss_where_there_is_something_to_silence(run):
+    matrix = run.stage("ablation")["silencing"]
+    reach = matrix.assign(reach=matrix.change.abs()).groupby(["method", "region_language"])
+    largest, empty = reach.reach.max(), reach.n_neurons.max() == 0
+    assert (largest[empty] == 0).all()
+    assert (largest[~empty] > 0).all()
+    assert not empty["ap"].any()
+
+
+def test_a_region_has_the_layers_and_neurons_of_the_model(run):
+    sites = run.loaded.sites
+    for method, found in run.regions().items():
+        assert found.layers == tuple(site.label for site in sites)
+        assert found.widths == tuple(site.width for site in sites)
+        for code in CODES:
+            assert found.of(code).shape == (len(sites), max(found.widths)), method
+
+
+def test_afterwards_the_model_is_the_same_to_the_bit(run):
+    used, fresh = run.loaded, load_model(run.model_id)
+    assert not any(module._forward_pre_hooks for module in used.model.modules())
+    assert torch.equal(logits(used), logits(fresh))
+    weights, saved = used.model.state_dict(), fresh.model.state_dict()
+    assert weights.keys() == saved.keys()
+    assert all(torch.equal(weights[name], saved[name]) for name in weights)
+
+
+def test_the_tables_of_an_encoder_decoder_have_both_stacks(run):
+    labels = list(run.stage("regions")["region_counts"].sort_values("layer_index").layer.unique())
+    stacks = ["encoder", "decoder"] if run.loaded.model_type in ENCODER_DECODERS else [""]
+    assert labels == [f"{stack} {layer}".strip() for stack in stacks for layer in range(2)]
+    assert set(run.stage("similarity")["variance"].layer) == {*labels, "all"}
+    in_stacks = run.stage("regions")["region_concentration"]["stack"]
+    assert list(dict.fromkeys(in_stacks)) == [stack or "all" for stack in stacks]
