@@ -170,7 +170,8 @@ def _train(recipe: Recipe, folder: Path, progress: bool) -> None:
     tokenizer = train_tokenizer(recipe)
     batches = pack_batches(recipe, tokenizer)
     held_out = _held_out(recipe, tokenizer)
-    model = build_model(recipe, tokenizer)
+    # The same start on either; what the weights become differs in the last digits between a CPU and a GPU.
+    model = build_model(recipe, tokenizer).to("cuda" if torch.cuda.is_available() else "cpu")
     optimizer = _optimizer(model, recipe)
     resumed, losses = _resume(folder, model, optimizer)
     first = resumed or 0
@@ -209,6 +210,7 @@ def token_loss(model: PreTrainedModel, tokens: torch.Tensor, reduction: str = "m
 
     The head runs on the tokens to predict alone, which spares what padding would cost.
     """
+    tokens = tokens.to(model.device)
     targets = tokens[:, 1:]
     real = targets != model.config.pad_token_id
     hidden = model.base_model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Reads** | nothing: the text is rendered from CLDR |
 # | **Writes** | `checkpoints/<model>/step…/`, each a complete Hugging Face folder, and `losses.parquet` |
-# | **Costs** | some minutes on two cores for `bloom-m`; a killed training resumes from its last checkpoint |
+# | **Costs** | some minutes on two cores for `bloom-m`, less on a GPU; a killed training resumes from its last checkpoint |
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.

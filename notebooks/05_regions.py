@@ -110,11 +110,14 @@ region_charts.concentration(tables["region_concentration"])
 
 # %% tags=["hide-input"]
 outer = tables["region_concentration"].query("n_neurons > 0")
-crowded = outer.assign(crowded=outer.low > outer.uniform).groupby("method").crowded.agg(["sum", "size"])
+groups = outer.assign(crowded=outer.low > outer.uniform).groupby(["method", "stack"], sort=False)
+crowded = groups.crowded.agg(["sum", "size"]).reset_index()
 Markdown(
     "**What we see.** More of the region lies in the outer layers than an even spread gives, beyond its interval, for "
     + ", ".join(
-        f"{row['sum']} of {row['size']} languages by `{method}`" for method, row in crowded.iterrows()
+        f"{row['sum']} of {row['size']} languages by `{row['method']}`"
+        + ("" if row["stack"] == "all" else f" in the {row['stack']}")
+        for _, row in crowded.iterrows()
     )
     + "."
 )
