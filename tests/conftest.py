@@ -17,6 +17,13 @@ settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 
 
+def pytest_collection_modifyitems(items):
+    """Where tests run side by side, those of one file stay together, and those that read the small book."""
+    for item in items:
+        group = "small_book" if "small_book" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @dataclass(frozen=True)
 class SmallBook:
     """What `make book` made of `runs/small.csv`, in a folder of its own."""
