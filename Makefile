@@ -50,7 +50,7 @@ book: results  ## train, measure and build the book
 test: $(READY) pairs  ## run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES)
 
 lint: $(READY)  ## check and format the code
 	$(BIN)/ruff check --fix .

@@ -58,7 +58,8 @@ def _ablation(run: "Run") -> Tables:
 def _accuracy(run: "Run") -> Tables:
     from lingua_utils import tasks
 
-    return {"accuracy": tasks.accuracy(run.loaded, run.corpus().languages, seed=run.seed)}
+    asked = tasks.languages_of(run.task, run.corpus().languages)
+    return {"accuracy": tasks.accuracy(run.loaded, asked, run.task, seed=run.seed)}
 
 
 def _tasks(run: "Run") -> Tables:
@@ -66,7 +67,8 @@ def _tasks(run: "Run") -> Tables:
 
     regions = run.regions()["calibrated"]
     by_language = {language: regions.of(language) for language in regions.languages}
-    return tasks.tables(run.loaded, by_language, run.corpus().languages, run.seed, method="calibrated")
+    asked = tasks.languages_of(run.task, run.corpus().languages)
+    return tasks.tables(run.loaded, by_language, asked, run.seed, method="calibrated", task=run.task)
 
 
 # The stages that write tables. A new one is a module with a function that returns tables, and a row here.
@@ -101,6 +103,8 @@ class Run:
     device : str, optional
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"`` for all GPUs together; the best there is
         when not given. Recorded, but no part of what is measured.
+    task : {"cloze", "xstorycloze"}
+        What the stages ``accuracy`` and ``tasks`` ask; the second is read from the Hub.
     seed : int
         Seed of the corpus and of every resampling.
     results : str or Path
@@ -124,11 +128,13 @@ class Run:
         pooling: str = "mean",
         dtype: str = "auto",
         device: str | None = None,
+        task: str = "cloze",
         seed: int = 0,
         results: str | Path = "results",
     ) -> None:
         self.model_id, self.revision, self.source = model_id, revision, corpus
-        self.pooling, self.dtype, self.device, self.seed = pooling, dtype, device or None, seed
+        self.pooling, self.dtype, self.device = pooling, dtype, device or None
+        self.task, self.seed = task, seed
         self.languages = check_language_choice(languages)
         self.n_sentences = n_sentences or None
         self.digits = digits or None
@@ -136,6 +142,7 @@ class Run:
             ("pooling", pooling, POOLINGS),
             ("digits", self.digits, DIGITS),
             ("dtype", dtype, DTYPES),
+            ("task", task, TASKS),
         ):
             if value not in known:
                 raise ValueError(f"{name} is {value!r}; it can be {', '.join(str(k) for k in known)}")
@@ -167,6 +174,10 @@ class Run:
             "dtype": self.dtype,
             "seed": self.seed,
         }
+
+    def _stage_parameters(self, name: str) -> dict:
+        """What a stage was asked for: the task is the concern of those that ask one."""
+        return self.parameters | ({"task": self.task} if self._module(name) == "tasks" else {})
 
     def __repr__(self) -> str:
         shown = (
@@ -309,7 +320,7 @@ class Run:
         return digest(
             {
                 "stage": name,
-                "run": self.parameters,
+                "run": self._stage_parameters(name),
                 "corpus": self.corpus().fingerprint,
                 "weights": self.weights,
                 "digest": module_digest(self._module(name)),
@@ -334,6 +345,7 @@ class Run:
 POOLINGS = ("mean", "skip_first", "last")
 DIGITS = (None, "none", "latin", "native")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+TASKS = ("cloze", "xstorycloze")
 
 
 def check_language_choice(choice: str | tuple[str, ...] | None) -> tuple[str, ...] | None:

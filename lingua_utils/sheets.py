@@ -18,6 +18,7 @@ COLUMNS: dict[str, tuple[object, Callable[[str], object]]] = {
     "pooling": ("mean", str),
     "dtype": ("auto", str),
     "device": ("", str),
+    "task": ("cloze", str),
     "seed": (0, int),
     "stages": ("activations similarity", str),
 }

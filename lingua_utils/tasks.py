@@ -185,6 +185,11 @@ def accuracy(
     return table.rename(columns={"text_language": "language"})
 
 
+def languages_of(task: str, languages: Sequence[str]) -> tuple[str, ...]:
+    """Those of some languages that a task has."""
+    return tuple(code for code in languages if task == "cloze" or LANGUAGES[code].xstory_cloze)
+
+
 def tables(
     loaded: LoadedModel,
     regions: Mapping[str, np.ndarray] | None,

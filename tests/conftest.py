@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from lingua_utils import sheets
 
@@ -17,11 +18,17 @@ settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 
 
-def pytest_collection_modifyitems(items):
-    """Where tests run side by side, those of one file stay together, and those that read the small book."""
-    for item in items:
-        group = "small_book" if "small_book" in item.fixturenames else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadScopeScheduling):
+    """Side by side, the tests of one file stay together, and so do the files that read the small book."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        readers = ("test_book.py", "test_browser.py", "test_notebooks.py")
+        return "small book" if file.endswith(readers) else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
 
 
 @dataclass(frozen=True)
