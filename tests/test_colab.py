@@ -141,16 +141,18 @@ def test_the_first_cell_installs_from_the_repository_of_the_book(name):
 
 def test_every_mention_of_the_repository_is_of_the_one_in_the_configuration():
     owner, name = ADDRESS.rsplit("/", 2)[1:]
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert "README.md" in tracked
+    folders = ("book", "lingua_utils", "notebooks", "tests", "workflow")
+    paths = [*ROOT.glob("*.*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]
     address = rf"(?:(?:github\.com|google\.com/github)/([\w.-]+)|([\w.-]+)\.github\.io)/{re.escape(name)}\b"
     mention = re.compile(address)
-    for path in tracked:
-        if path.endswith((".py", ".ipynb", ".md", ".yml", ".toml", ".cff")):
-            for found in mention.finditer((ROOT / path).read_text(encoding="utf-8")):
-                assert (found[1] or found[2]) == owner, f"{path} names {found[0]}"
+    found = {
+        (path.name, match[1] or match[2])
+        for path in paths
+        if path.suffix in (".py", ".ipynb", ".md", ".yml", ".toml", ".cff")
+        for match in mention.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert {"README.md", "CITATION.cff", *(f"{name}.ipynb" for name in NAMES)} <= {name for name, _ in found}
+    assert {who for _, who in found} == {owner}
 
 
 def test_a_notebook_goes_from_the_name_of_a_hub_model_to_its_charts(colab, tmp_path, monkeypatch):
