@@ -370,17 +370,15 @@ def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
     mean = alt.Chart(alt.Data(values=[{"mean": float(rows["mean"].mean())}]))
     chart = alt.layer(
         base.mark_bar(height={"band": 0.7}).encode(
-            alt.X(
-                "mean:Q",
-                title="content tokens a sentence (line: middle half, dashed: mean of languages)",
-                axis=alt.Axis(tickCount=6),
-            ),
+            alt.X("mean:Q", title="content tokens a sentence", axis=alt.Axis(tickCount=6)),
             colour,
             tooltip=tooltip,
         ),
         base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.X("low:Q"), alt.X2("high:Q")),
         mean.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("mean:Q")),
-    ).properties(width="container", height=24 * len(names))
+    )
+    title = alt.Title("How long a sentence is", subtitle="line: middle half · dashed: mean of the languages")
+    chart = chart.properties(width="container", height=24 * len(names), title=title)
     return finish(chart, f"Content tokens that a sentence takes in each of {len(names)} languages.")
 
 

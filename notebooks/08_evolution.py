@@ -30,6 +30,7 @@ if importlib.util.find_spec("lingua_utils") is None:
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %%
+import pandas as pd
 from IPython.display import Markdown, display
 
 from lingua_utils import charts, evolution, projection, region_charts, sheets, theme
@@ -90,8 +91,21 @@ else:
 if in_training:
     display(charts.scores_by_step(similarity))
 
+# %% [markdown]
+# The same at the last checkpoint of each model, with 95 % intervals; the last column is the upper end of what shuffled sentences give.
+
 # %% tags=["hide-input"]
-evolution.end_points(similarity)
+ends = evolution.end_points(similarity)
+pd.DataFrame(
+    {
+        "model": ends.model_id.str.removeprefix("lab/"),
+        "revision": ends.revision,
+        "sentences": ends.kind,
+        "LRDS": [f"{row.lrds:.3f} ({row.lrds_low:.3f} to {row.lrds_high:.3f})" for row in ends.itertuples()],
+        "SADS": [f"{row.sads:.3f} ({row.sads_low:.3f} to {row.sads_high:.3f})" for row in ends.itertuples()],
+        "shuffled": ends.sads_null_high.map("{:.3f}".format),
+    }
+).set_index("model")
 
 # %% [markdown]
 # ## In which layers?
