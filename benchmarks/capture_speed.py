@@ -17,6 +17,7 @@ Run ``python benchmarks/capture_speed.py``; the exit status is 1 where a promise
 import argparse
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -99,14 +100,14 @@ def main() -> int:
 
     means = captured().reshape(len(texts), 8, -1)[by_length[stride // 2 :: stride]]  # this also warms up
     difference = float(np.abs(means - generated_means(loaded, some)).max())
-    bare = capturing = generating = float("inf")
+    works = [partial(bare_forward, loaded, corpus), captured]
+    fastest = dict.fromkeys([*works, generated_means], float("inf"))
     for turn in range(options.turns):
-        for forward in (True, False) if turn % 2 else (False, True):
-            if forward:
-                bare = min(bare, seconds(bare_forward, loaded, corpus))
-            else:
-                capturing = min(capturing, seconds(captured))
-        generating = min(generating, seconds(generated_means, loaded, some) * len(texts) / len(some))
+        for work in works[:: -1 if turn % 2 else 1]:
+            fastest[work] = min(fastest[work], seconds(work))
+        fastest[generated_means] = min(fastest[generated_means], seconds(generated_means, loaded, some))
+    bare, capturing, generating = fastest.values()
+    generating *= len(texts) / len(some)
     overhead, speedup = capturing / bare, generating / capturing
 
     print(
