@@ -564,7 +564,7 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.Chart:
         ],
     )
     # The number in the square is what the colour cannot say exactly; its ink follows the square's lightness.
-    numbers = base.mark_text(fontSize=10).encode(
+    numbers = base.mark_text(fontSize=alt.expr("clamp(width / 28, 6, 10)")).encode(
         text=alt.Text("accuracy:Q", format=".2f"),
         color=alt.when("datum.accuracy > 0.6").then(alt.value("#111111")).otherwise(alt.value("#f4f4f4")),
     )
