@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lingua_utils import files, sheets
-from lingua_utils.revisions import progress
+from lingua_utils.revisions import progress, training_order
 from lingua_utils.training import lab_folder
 from lingua_utils.trends import Estimate, Trend, accuracy_and_sads, end_points, rank_correlation, trend
 
@@ -215,7 +215,7 @@ def repeated_weights(results: str | Path = "results", published: str | Path | No
         ``corpus``, ``model_id``, ``revision``, ``same_as``; a row a repeated revision.
     """
     live, kept = _live_and_published(results, published)
-    manifests = sorted(live + kept, key=lambda manifest: _order(manifest["run"]))
+    manifests = sorted(live + kept, key=lambda manifest: training_order(manifest["run"]["revision"]))
     first: dict[tuple, str] = {}
     rows = []
     for manifest in manifests:
@@ -225,12 +225,6 @@ def repeated_weights(results: str | Path = "results", published: str | Path | No
             if same_as != revision:
                 rows.append((corpus, model_id, revision, same_as))
     return pd.DataFrame(rows, columns=[*KEYS, "same_as"])
-
-
-def _order(run: dict) -> tuple:
-    """Sorts runs by training step, those without one last."""
-    step = progress(run["revision"]).step
-    return step is None, step or 0, run["revision"]
 
 
 def provenance(

@@ -31,6 +31,18 @@ def progress(revision: str) -> Progress:
     )
 
 
+def training_order(revision: str) -> tuple:
+    """Sorts revisions by training step; those whose names tell none come last, by name.
+
+    Examples
+    --------
+    >>> sorted(["main", "step1000", "step32"], key=training_order)
+    ['step32', 'step1000', 'main']
+    """
+    step = progress(revision).step
+    return step is None, step or 0, revision
+
+
 def _number(pattern: str, revision: str) -> int | None:
     found = re.search(pattern, revision, re.IGNORECASE)
     return round(float(found[1]) * _SCALE[found[2].upper()]) if found else None

@@ -94,6 +94,11 @@ def _read_row(where: str, row: dict) -> dict:
     return read
 
 
+def notebooks_of(row: dict) -> list[str]:
+    """Names of the notebooks that a row goes through, in the order of the pipeline."""
+    return list(dict.fromkeys(NOTEBOOKS[stage] for stage in row["stages"].split()))
+
+
 def run_of(row: dict, results: str | Path = "results") -> Run:
     """The run that a row of a sample sheet describes."""
     return Run(**{name: value for name, value in row.items() if name != "stages"}, results=results)

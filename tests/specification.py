@@ -1,31 +1,29 @@
 """What the specification of a chart holds."""
 
 import json
+from collections.abc import Iterator
 
 import altair as alt
 
 
+def parts(specification: dict | list) -> Iterator[dict]:
+    """Every object in a specification, from the outermost inwards, but for its named tables."""
+    if isinstance(specification, dict):
+        yield specification
+        inner = [value for name, value in specification.items() if name != "datasets"]
+    else:
+        inner = specification
+    for value in inner:
+        if isinstance(value, dict | list):
+            yield from parts(value)
+
+
 def data_sets(chart: alt.TopLevelMixin) -> list[list[dict]]:
     """Every table of rows in a chart's specification."""
-    found = []
-
-    def look(part):
-        if isinstance(part, dict):
-            if (
-                isinstance(part.get("values"), list)
-                and part["values"]
-                and isinstance(part["values"][0], dict)
-            ):
-                found.append(part["values"])
-            for value in part.values():
-                look(value)
-        elif isinstance(part, list):
-            for value in part:
-                look(value)
-
     specification = chart.to_dict()
-    look(specification)
-    return found + list(specification.get("datasets", {}).values())
+    inline = [part["values"] for part in parts(specification) if isinstance(part.get("values"), list)]
+    tables = [rows for rows in inline if rows and isinstance(rows[0], dict)]
+    return tables + list(specification.get("datasets", {}).values())
 
 
 def fields(chart: alt.TopLevelMixin) -> str:

@@ -5,7 +5,7 @@ import fake_tables
 import numpy as np
 import pandas as pd
 import pytest
-from specification import data_sets, fields
+from specification import data_sets, fields, parts
 
 from lingua_utils import region_charts, theme
 from lingua_utils.chart_parts import MAX_ROWS
@@ -48,20 +48,7 @@ def rows_of(chart: alt.TopLevelMixin) -> pd.DataFrame:
 
 def colour_domains(chart: alt.TopLevelMixin) -> list[list[float]]:
     """The limits of every diverging colour scale."""
-    found = []
-
-    def look(part):
-        if isinstance(part, dict):
-            if part.get("scheme") == "redblue":
-                found.append(part["domain"])
-            for value in part.values():
-                look(value)
-        elif isinstance(part, list):
-            for value in part:
-                look(value)
-
-    look(chart.to_dict())
-    return found
+    return [part["domain"] for part in parts(chart.to_dict()) if part.get("scheme") == "redblue"]
 
 
 def test_every_chart_has_a_description_for_screen_readers(chart):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tiny_models
 
-from lingua_utils import files, models, runs, similarity
+from lingua_utils import activations, devices, files, models, runs, similarity, tasks
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +129,9 @@ def test_a_file_that_was_used_up_for_selecting_cannot_be_measured_on(model, corp
 def test_generated_text_has_splits_of_its_own(model, tmp_path):
     run = runs.Run(str(model), corpus="world", n_sentences=8, results=tmp_path)
     assert not set(run.corpus().texts[0]) & set(run.corpus("test").texts[0])
+
+
+def test_the_names_that_a_run_takes_are_those_of_the_modules_that_use_them():
+    assert set(runs.DTYPES) == {"auto", *devices.DTYPES}
+    assert tuple(tasks.TASKS) == runs.TASKS
+    assert runs.POOLINGS == activations.POOLINGS

@@ -5,7 +5,7 @@ import fake_tables
 import pandas as pd
 import pytest
 from fake_tables import PAIRED, PAIRED_LAYERS, STACKS
-from specification import data_sets, fields
+from specification import data_sets, fields, parts
 
 from lingua_utils import chart_parts, charts, region_charts
 
@@ -43,20 +43,7 @@ def paired_chart(name: str) -> alt.TopLevelMixin:
 
 def found(chart: alt.TopLevelMixin, key: str) -> list[dict]:
     """Every value of a key anywhere in the specification."""
-    values = []
-
-    def look(part):
-        if isinstance(part, dict):
-            values.extend([part[key]] if key in part else [])
-            for name, value in part.items():
-                if name != "datasets":
-                    look(value)
-        elif isinstance(part, list):
-            for value in part:
-                look(value)
-
-    look(chart.to_dict())
-    return values
+    return [part[key] for part in parts(chart.to_dict()) if key in part]
 
 
 def stack_panels(chart: alt.TopLevelMixin) -> list[dict]:

@@ -23,7 +23,7 @@ import pandas as pd
 import yaml
 
 from lingua_utils import sheets
-from lingua_utils.revisions import progress
+from lingua_utils.revisions import progress, training_order
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
@@ -52,19 +52,13 @@ class RunPages:
         return PurePosixPath("runs", *self.folder.parts[-3:])
 
     @property
-    def order(self) -> tuple:
-        step = progress(self.row["revision"]).step
-        return (step is None, step or 0, self.row["revision"])
-
-    @property
-    def stage_notebooks(self) -> list[str]:
-        """Names of the notebooks that the run goes through."""
-        return list(dict.fromkeys(sheets.NOTEBOOKS[stage] for stage in self.row["stages"].split()))
-
-    @property
     def notebooks(self) -> list[Path]:
         """Executed notebooks of the run's stages; those that failed or were never run are not there."""
-        return [path for name in self.stage_notebooks if (path := self.folder / f"{name}.ipynb").is_file()]
+        return [
+            path
+            for name in sheets.notebooks_of(self.row)
+            if (path := self.folder / f"{name}.ipynb").is_file()
+        ]
 
 
 def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> list[Path]:
@@ -118,7 +112,7 @@ def _chapters(toc: dict) -> list[PurePosixPath]:
 
 def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Path:
     """The executed copy of a chapter: of the last row that goes through it, or run once for the sheet."""
-    folders = [run.folder for run in reversed(runs) if name in run.stage_notebooks]
+    folders = [run.folder for run in reversed(runs) if name in sheets.notebooks_of(run.row)]
     for folder in [*folders[:1], results / "chapters"]:
         if (folder / f"{name}.ipynb").is_file():
             return folder / f"{name}.ipynb"
@@ -129,7 +123,7 @@ def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Pa
 
 def _unmeasured(runs: list[RunPages]) -> dict[str, str]:
     """Chapters that a sheet does not ask for, and why not."""
-    asked = {name for run in runs for name in run.stage_notebooks}
+    asked = {name for run in runs for name in sheets.notebooks_of(run.row)}
     missing = {
         name: f"no row has the stage `{stage}`"
         for stage, name in sheets.NOTEBOOKS.items()
@@ -197,7 +191,7 @@ def _by_model(runs: list[RunPages]) -> Iterator[tuple[str, list[RunPages]]]:
     corpora = {folder.parent.name for folder in groups}
     for folder, group in groups.items():
         name = group[0].model if len(corpora) == 1 else f"{group[0].model} on {folder.parent.name}"
-        yield name, sorted(group, key=lambda run: run.order)
+        yield name, sorted(group, key=lambda run: training_order(run.row["revision"]))
 
 
 def _model_page(model: str, runs: list[RunPages]) -> str:
