@@ -60,7 +60,7 @@ bench: $(READY)  ## measure speed and memory, each against its baseline
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 publish: $(READY)  ## collect the tables of RUNS into book/published
-	$(BIN)/python -m lingua_utils.evolution --runs $(RUNS) --results $(RESULTS) --to book/published
+	$(BIN)/python -m lingua_utils.runs.collate --runs $(RUNS) --results $(RESULTS) --to book/published
 	$(BIN)/python workflow/readme_figure.py
 
 serve: $(READY)  ## look at the book: http://localhost:8000

@@ -33,12 +33,12 @@ from capture_speed import MOST_OF_A_FORWARD, VOCABULARY, bare_forward
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, BloomConfig, PreTrainedTokenizerFast
 
-from lingua_utils import devices
-from lingua_utils.activations import capture
-from lingua_utils.batches import tokenize
-from lingua_utils.corpus import ParallelCorpus
-from lingua_utils.languages import DEFAULT_LANGUAGES
-from lingua_utils.models import LoadedModel
+from lingua_utils.measure.activations import capture
+from lingua_utils.models import devices
+from lingua_utils.models.batches import tokenize
+from lingua_utils.models.loading import LoadedModel
+from lingua_utils.text.corpus import ParallelCorpus
+from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 MOST_SECONDS = 60.0
 MEAN_TOKENS = 40

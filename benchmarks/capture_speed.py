@@ -24,10 +24,10 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
-from lingua_utils.activations import capture, default_batch_tokens
-from lingua_utils.batches import in_batches, model_inputs, tokenize
-from lingua_utils.corpus import ParallelCorpus, load_corpus
-from lingua_utils.models import LoadedModel
+from lingua_utils.measure.activations import capture, default_batch_tokens
+from lingua_utils.models.batches import in_batches, model_inputs, tokenize
+from lingua_utils.models.loading import LoadedModel
+from lingua_utils.text.corpus import ParallelCorpus, load_corpus
 
 MOST_OF_A_FORWARD, LEAST_SPEEDUP, LARGEST_DIFFERENCE = 1.10, 8.0, 1e-5
 VOCABULARY = 250_880

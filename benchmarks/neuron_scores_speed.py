@@ -18,8 +18,8 @@ import time
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from lingua_utils.activations import Activations
-from lingua_utils.regions import average_precision, neuron_scores
+from lingua_utils.measure.activations import Activations
+from lingua_utils.measure.regions import average_precision, neuron_scores
 
 N_SENTENCES, LARGEST_DIFFERENCE = 400, 1e-6
 AP_SHAPE, AP_NEURONS, AP_SECONDS = (10, 1000, 5000), 100_000, 30.0

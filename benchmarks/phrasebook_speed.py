@@ -8,9 +8,9 @@ import time
 
 from babel import Locale
 
-from lingua_utils import frames, phrasebook
-from lingua_utils.cldr import list_template
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.text import frames, phrasebook
+from lingua_utils.text.cldr import list_template
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 BASELINE = 200_000
 

@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from lingua_utils.similarity import pair_means
+from lingua_utils.measure.similarity import pair_means
 
 FULL = (10, 1000, 100_000)
 SMALL = (4, 50, 512)

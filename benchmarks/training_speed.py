@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from transformers.models.bloom.modeling_bloom import BloomGelu
 
-from lingua_utils import training
+from lingua_utils.models import training
 
 
 def plain_loss(model, tokens):

@@ -1,18 +1,13 @@
 """Measurements of how multilingual language models come to share one space of meaning.
 
-The modules in the order of the argument, each imported by its name:
+Rooms, each built on those before it:
 
-- text: ``languages``; ``phrasebook`` (with ``cldr``, ``frames``) and ``world`` make it, ``corpus`` (with
-  ``parallel_files``, ``aligned``, ``sources``, ``hub_tables``) reads it;
-- models: ``training`` grows the lab's, ``models`` (with ``devices``, ``revisions``, ``hub``, ``hub_models``,
-  ``pickled``) loads any, ``published_models`` (with ``catalogue``) knows those of the sample sheets;
-- what neurons do: ``activations`` (with ``batches``, ``sums``);
-- who is alike: ``similarity`` (with ``vectors``, ``pairs``, ``variance``, ``retrieval``, ``projection``);
-- whose neurons: ``regions`` (with ``rules``, ``selection``);
-- what silencing costs: ``ablation`` (with ``controls``), ``perplexity``, ``tasks`` (with ``cloze``);
-- all runs together: ``evolution`` (with ``trends``);
-- figures: ``charts``, ``region_charts`` (with ``chart_parts``, ``theme``, ``glue``);
-- the pipeline: ``runs``, ``sheets``, ``files``.
+- the ground: ``files`` (where things lie) and ``hub`` (what the Hub answers, and its failures in one line each);
+- ``text``: parallel sentences in many languages, generated, read or published;
+- ``models``: where the neurons are, how a model is loaded, and how the lab grows its own;
+- ``measure``: activations, similarity, regions, silencing, likelihood, tasks, and their intervals;
+- ``runs``: the settings of a run, its tables, and many runs together;
+- ``charts``: a tidy table in, a figure out; one module for each chapter.
 """
 
 import os

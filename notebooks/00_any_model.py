@@ -32,7 +32,11 @@ if importlib.util.find_spec("lingua_utils") is None:
 # %%
 from IPython.display import Markdown, display
 
-from lingua_utils import activations, charts, region_charts, runs, theme
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import theme
+from lingua_utils.measure import activations
+from lingua_utils.runs import run as runs
 
 theme.use()
 

@@ -33,9 +33,11 @@ if importlib.util.find_spec("lingua_utils") is None:
 import pandas as pd
 from IPython.display import Markdown
 
-from lingua_utils import charts, runs, theme
-from lingua_utils import corpus as corpora
-from lingua_utils import languages as known
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import theme
+from lingua_utils.runs import run as runs
+from lingua_utils.text import corpus as corpora
+from lingua_utils.text import languages as known
 
 theme.use()
 

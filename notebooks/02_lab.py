@@ -33,7 +33,10 @@ if importlib.util.find_spec("lingua_utils") is None:
 import pandas as pd
 from IPython.display import Markdown
 
-from lingua_utils import charts, theme, training, world
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import theme
+from lingua_utils.models import training
+from lingua_utils.text import world
 
 theme.use()
 

@@ -32,7 +32,10 @@ if importlib.util.find_spec("lingua_utils") is None:
 # %%
 from IPython.display import Markdown
 
-from lingua_utils import charts, runs, similarity, theme
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import theme
+from lingua_utils.measure import similarity
+from lingua_utils.runs import run as runs
 
 theme.use()
 

@@ -32,8 +32,11 @@ if importlib.util.find_spec("lingua_utils") is None:
 # %%
 from IPython.display import Markdown
 
-from lingua_utils import region_charts, regions, runs, theme
-from lingua_utils.glue import glue
+from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
+from lingua_utils.measure import regions
+from lingua_utils.runs import run as runs
 
 theme.use()
 

@@ -32,7 +32,9 @@ if importlib.util.find_spec("lingua_utils") is None:
 # %%
 from IPython.display import Markdown
 
-from lingua_utils import region_charts, runs, theme
+from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import theme
+from lingua_utils.runs import run as runs
 
 theme.use()
 
@@ -129,7 +131,7 @@ region_charts.dose_response(tables["dose"])
 import numpy as np
 import torch
 
-from lingua_utils.ablation import silence
+from lingua_utils.measure.ablation import silence
 
 tokens = run.loaded.tokenizer(run.corpus("test").texts[0][0], return_tensors="pt").input_ids.to(
     run.loaded.device

@@ -32,7 +32,10 @@ if importlib.util.find_spec("lm_eval") is None:
 # %%
 from IPython.display import Markdown, display
 
-from lingua_utils import region_charts, runs, tasks, theme
+from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import theme
+from lingua_utils.measure import tasks
+from lingua_utils.runs import run as runs
 
 theme.use()
 

@@ -33,8 +33,13 @@ if importlib.util.find_spec("lingua_utils") is None:
 import pandas as pd
 from IPython.display import Markdown, display
 
-from lingua_utils import charts, evolution, projection, region_charts, sheets, theme
-from lingua_utils.glue import glue
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
+from lingua_utils.measure import projection
+from lingua_utils.runs import collate as evolution
+from lingua_utils.runs import sheets
 
 theme.use()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from lingua_utils import sheets
+from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
 

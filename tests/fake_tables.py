@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from lingua_utils.languages import DEFAULT_LANGUAGES
+from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 STEPS = (0, 8, 32, 128, 600, 1200)
 KINDS = ("all", "bridged", "unbridged")

@@ -6,13 +6,13 @@ import torch
 from tiny_models import LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded
 from wired_bloom import wired_bloom, wired_corpus
 
-from lingua_utils import ablation
-from lingua_utils.ablation import mean_activations, mean_magnitudes, random_regions, silence
-from lingua_utils.activations import Activations, capture
-from lingua_utils.batches import model_inputs, tokenize
-from lingua_utils.corpus import ParallelCorpus
-from lingua_utils.perplexity import score
-from lingua_utils.regions import select_all
+from lingua_utils.measure import ablation
+from lingua_utils.measure.ablation import mean_activations, mean_magnitudes, random_regions, silence
+from lingua_utils.measure.activations import Activations, capture
+from lingua_utils.measure.perplexity import score
+from lingua_utils.measure.regions import select_all
+from lingua_utils.models.batches import model_inputs, tokenize
+from lingua_utils.text.corpus import ParallelCorpus
 
 SENTENCES = [text for texts in TEXTS for text in texts]
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded, tiny_model
 from torch.nn import functional
 
-from lingua_utils import batches
-from lingua_utils.activations import POOLINGS, Activations, activity, capture, token_counts
-from lingua_utils.batches import in_batches, model_inputs, tokenize
-from lingua_utils.models import LoadedModel
+from lingua_utils.measure.activations import POOLINGS, Activations, activity, capture, token_counts
+from lingua_utils.models import batches
+from lingua_utils.models.batches import in_batches, model_inputs, tokenize
+from lingua_utils.models.loading import LoadedModel
 
 
 def corpus_of(texts=TEXTS, languages=LANGUAGES, kinds=None):

@@ -8,10 +8,11 @@ import torch
 from babel import Locale
 from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny
 
-from lingua_utils import ablation, regions, runs
-from lingua_utils.batches import model_inputs, tokenize
-from lingua_utils.languages import LANGUAGES
-from lingua_utils.models import load_model
+from lingua_utils.measure import ablation, regions
+from lingua_utils.models.batches import model_inputs, tokenize
+from lingua_utils.models.loading import load_model
+from lingua_utils.runs import run as runs
+from lingua_utils.text.languages import LANGUAGES
 
 # z > 2 needs six languages. Sentences are a word each: a masked model reads them once a token.
 CODES = ("eng_Latn", "zho_Hans", "fra_Latn", "arb_Arab", "hin_Deva", "vie_Latn")

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from altair.vegalite.v6 import display
 
-from lingua_utils.glue import glue
-from lingua_utils.models import NEURON_SITES
+from lingua_utils.charts.glue import glue
+from lingua_utils.models.loading import NEURON_SITES
 from workflow import pages
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,7 +224,7 @@ def test_a_build_with_warnings_fails_and_fails_again(project, capfd):
 
 def test_a_glued_value_carries_its_name_in_the_output(monkeypatch):
     shown = []
-    monkeypatch.setattr("lingua_utils.glue.display", lambda data, **more: shown.append((data, more)))
+    monkeypatch.setattr("lingua_utils.charts.glue.display", lambda data, **more: shown.append((data, more)))
     glue("last", 0.25, show=False)
     (data, more) = shown[0]
     assert more["metadata"]["scrapbook"]["name"] == "last"

@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from test_book import PAGES, ROOT
 from test_charts import corpus
 
-from lingua_utils import charts, theme
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import theme
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [

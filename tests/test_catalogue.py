@@ -5,9 +5,10 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 
-from lingua_utils import catalogue, devices, sheets
-from lingua_utils.models import NEURON_SITES, TOKENIZERS
-from lingua_utils.published_models import CATALOGUE, ERRATA
+from lingua_utils.models import catalogue, devices
+from lingua_utils.models.loading import NEURON_SITES, TOKENIZERS
+from lingua_utils.models.published_models import CATALOGUE, ERRATA
+from lingua_utils.runs import sheets
 
 # Counts that others state: safetensors headers, model cards, public code. Where only the weight files' sizes
 # are known, gigabytes over the bytes of a weight.
@@ -131,7 +132,7 @@ def test_every_erratum_is_about_a_model_of_the_catalogue():
 def test_the_page_shows_what_the_catalogue_gives_now(table):
     page = sheets.files.resolve(catalogue.PAGE).read_text(encoding="utf-8")
     up_to_date = catalogue.insert(page, catalogue.markdown(table))
-    assert page == up_to_date, "run `python -m lingua_utils.catalogue`"
+    assert page == up_to_date, "run `python -m lingua_utils.models.catalogue`"
     assert f"the {catalogue.T4_BYTES / 1e9:.1f} GB that a T4" in page
 
 

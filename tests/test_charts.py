@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from specification import data_sets, fields
 
-from lingua_utils import charts, theme
-from lingua_utils.chart_parts import MAX_ROWS, Frames
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import theme
+from lingua_utils.charts.parts import MAX_ROWS, Frames
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & 'quoted' \"text\""
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")

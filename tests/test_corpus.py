@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingua_utils import corpus as corpus_module
-from lingua_utils import phrasebook, world
-from lingua_utils.corpus import ParallelCorpus, load_corpus
-from lingua_utils.languages import DEFAULT_LANGUAGES
+from lingua_utils.text import corpus as corpus_module
+from lingua_utils.text import phrasebook, world
+from lingua_utils.text.corpus import ParallelCorpus, load_corpus
+from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 ENGLISH = ["One.", "Two, too.", "NA"]
 FRENCH = ["Un.", "Deux « aussi ».", "null"]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lingua_utils.devices import check_memory, choose_device, memory_needed, saved_dtype
+from lingua_utils.models.devices import check_memory, choose_device, memory_needed, saved_dtype
 
 GB = 10**9
 BLOOM_7B1 = 7_069_016_064

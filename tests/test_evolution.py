@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingua_utils import evolution, runs
-from lingua_utils.trends import ratio
+from lingua_utils.measure.trends import ratio
+from lingua_utils.runs import collate as evolution
+from lingua_utils.runs import run as runs
 
 STEPS = (0, 32, 128, 1200)
 

@@ -19,8 +19,9 @@ from safetensors.torch import load_file
 from tiny_models import LANGUAGES, TEXTS, save_tiny
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lingua_utils import devices, hub, hub_models
-from lingua_utils.models import load_model, weights_fingerprint
+from lingua_utils import hub
+from lingua_utils.models import devices, hub_models
+from lingua_utils.models.loading import load_model, weights_fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = "model.safetensors"

@@ -5,7 +5,7 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES, check_languages, get_language
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES, check_languages, get_language
 
 CODES = sorted(LANGUAGES)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, tiny_loaded, tiny_model
 from transformers import AutoConfig
 
-from lingua_utils.models import (
+from lingua_utils.models.loading import (
     NEURON_SITES,
     TOKENIZERS,
     checkpoint_folder,
@@ -129,7 +129,7 @@ def test_a_missing_folder_is_said_in_one_line(tmp_path):
 def test_a_mixture_of_experts_is_refused_from_its_configuration_alone(model_type, tmp_path):
     AutoConfig.for_model(model_type).save_pretrained(tmp_path)
     with pytest.raises(
-        ValueError, match=f"'{model_type}' is a mixture of experts.*llama.*lingua_utils/models.py"
+        ValueError, match=f"'{model_type}' is a mixture of experts.*llama.*lingua_utils/models/loading.py"
     ):
         load_model(str(tmp_path))
 
@@ -142,7 +142,7 @@ def test_an_unknown_architecture_is_refused_whatever_code_it_brings(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(
-        ValueError, match=r"'novel' is an unknown architecture.*lingua_utils/models.py"
+        ValueError, match=r"'novel' is an unknown architecture.*lingua_utils/models/loading.py"
     ) as error:
         load_model(str(tmp_path))
     assert "\n" not in str(error.value)

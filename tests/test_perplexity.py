@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny_models import DECODERS, ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded
 
-from lingua_utils import perplexity
-from lingua_utils.batches import model_inputs, tokenize
-from lingua_utils.corpus import ParallelCorpus
-from lingua_utils.perplexity import Scorer, by_language, head_inputs, logits, margin, score
+from lingua_utils.measure import perplexity
+from lingua_utils.measure.perplexity import Scorer, by_language, head_inputs, logits, margin, score
+from lingua_utils.models.batches import model_inputs, tokenize
+from lingua_utils.text.corpus import ParallelCorpus
 
 SENTENCES = [text for texts in TEXTS for text in texts]
 

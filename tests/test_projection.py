@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lingua_utils.projection import align, projection
+from lingua_utils.measure.projection import align, projection
 
 
 @pytest.fixture

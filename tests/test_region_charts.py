@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from specification import data_sets, fields, parts
 
-from lingua_utils import region_charts, theme
-from lingua_utils.chart_parts import MAX_ROWS
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import theme
+from lingua_utils.charts.parts import MAX_ROWS
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 ENGLISH, CHINESE = map(theme.language_name, DEFAULT_LANGUAGES[:2])

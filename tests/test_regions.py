@@ -9,10 +9,10 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
 from wired_bloom import wired_bloom, wired_corpus
 
-from lingua_utils import regions, selection
-from lingua_utils.activations import Activations, capture
-from lingua_utils.regions import average_precision, key_regions, neuron_scores
-from lingua_utils.rules import METHODS
+from lingua_utils.measure import regions, selection
+from lingua_utils.measure.activations import Activations, capture
+from lingua_utils.measure.regions import average_precision, key_regions, neuron_scores
+from lingua_utils.measure.rules import METHODS
 
 
 def noise(seed=0, shape=(10, 80, 3, 100)):

@@ -6,7 +6,11 @@ import pandas as pd
 import pytest
 import tiny_models
 
-from lingua_utils import activations, devices, files, models, runs, similarity, tasks
+from lingua_utils import files
+from lingua_utils.measure import activations, similarity, tasks
+from lingua_utils.models import devices
+from lingua_utils.models import loading as models
+from lingua_utils.runs import run as runs
 
 
 @pytest.fixture(scope="module")

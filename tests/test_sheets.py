@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingua_utils import sheets
+from lingua_utils.runs import sheets
 
 
 def write(folder, text):

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingua_utils import similarity
-from lingua_utils.activations import Activations
-from lingua_utils.retrieval import wilson
-from lingua_utils.sums import Sums
+from lingua_utils.measure import similarity
+from lingua_utils.measure.activations import Activations
+from lingua_utils.measure.retrieval import wilson
+from lingua_utils.measure.sums import Sums
 
 SCORES = ["same_language", "same_meaning", "neither"]
 
@@ -347,7 +347,7 @@ def nearest_by_loop(vectors, centre):
 
 @pytest.mark.parametrize("centre", ["language", None])
 def test_retrieval_equals_the_loop_over_sentences(centre, monkeypatch):
-    monkeypatch.setattr("lingua_utils.retrieval.CELLS", 100)
+    monkeypatch.setattr("lingua_utils.measure.retrieval.CELLS", 100)
     vectors = planted(shape=(3, 15, 24), language=3, noise=2)
     nearest, meanings = nearest_by_loop(vectors, centre), np.arange(15)
     for row in similarity.retrieval(vectors, centre=centre).itertuples():

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from local_hub import LocalHub
 
-from lingua_utils import aligned, sources
-from lingua_utils.corpus import load_corpus
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES, find_language
-from lingua_utils.parallel_files import read_folder
+from lingua_utils.text import aligned, sources
+from lingua_utils.text.corpus import load_corpus
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES, find_language
+from lingua_utils.text.parallel_files import read_folder
 
 CONVERTED = "refs/convert/parquet"
 FLORES_PLUS, PIN = "openlanguagedata/flores_plus", sources.SOURCES["flores"].datasets[0].revisions[0]

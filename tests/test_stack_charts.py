@@ -7,7 +7,9 @@ import pytest
 from fake_tables import PAIRED, PAIRED_LAYERS, STACKS
 from specification import data_sets, fields, parts
 
-from lingua_utils import chart_parts, charts, region_charts
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import parts as chart_parts
+from lingua_utils.charts import region_figures as region_charts
 
 ONE_STEP = fake_tables.STEPS[-1:]
 

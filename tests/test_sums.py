@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lingua_utils.sums import Sums
+from lingua_utils.measure.sums import Sums
 
 LANGUAGES = ("eng_Latn", "fra_Latn", "hin_Deva")
 WIDTHS = (5, 8)

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_models import ENCODERS, tiny_loaded, tiny_model, tiny_tokenizer
 
-from lingua_utils import tasks
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES
-from lingua_utils.models import LoadedModel
-from lingua_utils.world import Clause, World, clause_text, render
+from lingua_utils.measure import tasks
+from lingua_utils.models.loading import LoadedModel
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.text.world import Clause, World, clause_text, render
 
 THREE = ("eng_Latn", "zho_Hans", "hin_Deva")
 WORLD = World()

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lingua_utils import training
-from lingua_utils.languages import DEFAULT_LANGUAGES
-from lingua_utils.training import LAB, Recipe, train
-from lingua_utils.world import World, parallel_sentences, training_lines
+from lingua_utils.models import training
+from lingua_utils.models.training import LAB, Recipe, train
+from lingua_utils.text.languages import DEFAULT_LANGUAGES
+from lingua_utils.text.world import World, parallel_sentences, training_lines
 
 TINY = Recipe(
     "tiny",
@@ -63,7 +63,7 @@ def test_another_seed_gives_other_weights(tiny, tmp_path):
 # written but before the state to go on from.
 STOP = """
 import time
-from lingua_utils import training
+from lingua_utils.models import training
 from tests.test_training import TINY
 original = training.{function}
 def stop(*arguments):

@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingua_utils import world as small_world
-from lingua_utils.languages import DEFAULT_LANGUAGES, LANGUAGES
-from lingua_utils.world import World, country_names, parallel_sentences, training_lines, training_sentences
+from lingua_utils.text import world as small_world
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.text.world import (
+    World,
+    country_names,
+    parallel_sentences,
+    training_lines,
+    training_sentences,
+)
 
 N_LINES = 20_000
 
@@ -163,7 +169,7 @@ def test_no_raw_identifier_and_no_missing_word_in_any_language():
 def test_what_a_language_says_does_not_depend_on_the_languages_read_before_it():
     # Babel changes aliased data when it reads some locales; a fresh process that reads none shows it.
     call = "parallel_sentences(('pol_Latn', 'swe_Latn'), 60, digits='latin')"
-    code = f"from lingua_utils.world import parallel_sentences; print(ascii({call}))"
+    code = f"from lingua_utils.text.world import parallel_sentences; print(ascii({call}))"
     alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     parallel_sentences(tuple(LANGUAGES), 5)
     assert ascii(parallel_sentences(("pol_Latn", "swe_Latn"), 60, digits="latin")) == alone.strip()

@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from lingua_utils.models import NEURON_SITES, LoadedModel
+from lingua_utils.models.loading import NEURON_SITES, LoadedModel
 
 VOCABULARY = 384
 MODEL_TYPES = tuple(NEURON_SITES)

@@ -7,8 +7,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
-from lingua_utils.corpus import ParallelCorpus
-from lingua_utils.models import LoadedModel
+from lingua_utils.models.loading import LoadedModel
+from lingua_utils.text.corpus import ParallelCorpus
 
 LANGUAGES = (
     "eng_Latn", "zho_Hans", "zho_Hant", "fra_Latn", "spa_Latn",

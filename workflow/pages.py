@@ -22,8 +22,8 @@ import nbformat
 import pandas as pd
 import yaml
 
-from lingua_utils import sheets
 from lingua_utils.revisions import progress, training_order
+from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")

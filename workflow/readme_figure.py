@@ -3,7 +3,10 @@
 python workflow/readme_figure.py
 """
 
-from lingua_utils import charts, evolution, files, theme
+from lingua_utils import files
+from lingua_utils.charts import figures as charts
+from lingua_utils.charts import theme
+from lingua_utils.runs import collate as evolution
 
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 TARGET = "book/_static/lingua-franca.svg"

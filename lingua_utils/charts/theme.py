@@ -1,0 +1,148 @@
+"""How every chart of the book looks: one registered Altair theme, and one colour per language everywhere."""
+
+import colorsys
+import json
+import zlib
+from collections.abc import Iterable
+
+import altair as alt
+
+from lingua_utils.text.languages import LANGUAGES
+
+# The page's own font stack, so that a chart reads like the text around it.
+FONT = '-apple-system, "Segoe UI", "Noto Sans", "Helvetica Neue", Arial, sans-serif'
+
+# Greys that can be read on white and on the dark theme's near-black: contrast above 4 : 1 on both for INK.
+# In the book, book.css replaces INK by the page's own text colour.
+INK = "#7a7a7a"
+RULE = "#80808040"
+BASELINE = "#808080"
+
+# The two scores of the argument and the shares of variance keep their colours on every page.
+LANGUAGE_SCORE, MEANING_SCORE, REST = "#c2571a", "#2f7fc1", "#8c8c8c"
+
+# The default ten: every pair stays apart under normal, deuteranopic and protanopic sight, and every colour
+# has a contrast of at least 3 : 1 on white and on #121212. Found by a search under those constraints.
+_DEFAULT_COLOURS = {
+    "eng_Latn": "#5060b8",
+    "zho_Hans": "#c80800",
+    "zho_Hant": "#f850a0",
+    "fra_Latn": "#6830f8",
+    "spa_Latn": "#20a0c8",
+    "por_Latn": "#8078f8",
+    "arb_Arab": "#007040",
+    "vie_Latn": "#50a800",
+    "hin_Deva": "#b81888",
+    "ind_Latn": "#708868",
+}
+_GOLDEN = 0.6180339887498949
+_POSITIONS = {code: position for position, code in enumerate(sorted(LANGUAGES))}
+
+
+def language_colours(languages: Iterable[str]) -> dict[str, str]:
+    """One colour per language code, the same whatever other languages are asked for.
+
+    Parameters
+    ----------
+    languages : iterable of str
+        FLORES codes, or any other names of languages (invented ones, say).
+
+    Returns
+    -------
+    dict
+        Code to hex colour, in the order given. The default ten have chosen colours; any other language has
+        one on a golden-angle walk around the hues, at a lightness that can be read on white and on black.
+
+    Examples
+    --------
+    >>> language_colours(["fra_Latn"])
+    {'fra_Latn': '#6830f8'}
+    """
+    return {code: _DEFAULT_COLOURS.get(code) or _walk(code) for code in languages}
+
+
+def _walk(code: str) -> str:
+    position = _POSITIONS.get(code, zlib.crc32(code.encode()))
+    return hue_colour(position * _GOLDEN, saturation=0.5 + 0.3 * (position % 2))
+
+
+def hue_colour(turn: float, saturation: float = 0.65) -> str:
+    """Hex colour of a hue in turns, darkened or lightened until its relative luminance is 0.2.
+
+    That luminance has a contrast of about 4.2 : 1 on white and 4.5 : 1 on #121212.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        lightness = (low + high) / 2
+        rgb = colorsys.hls_to_rgb(turn % 1.0, lightness, saturation)
+        low, high = (lightness, high) if relative_luminance(rgb) < 0.2 else (low, lightness)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in rgb)
+
+
+def relative_luminance(rgb: tuple[float, float, float]) -> float:
+    """Relative luminance in [0, 1] of an sRGB colour with channels in [0, 1] (WCAG 2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def language_name(code: str) -> str:
+    """English name of a language, or the code itself where the registry does not know it."""
+    return LANGUAGES[code].name if code in LANGUAGES else code
+
+
+def language_scale(languages: Iterable[str]) -> alt.Scale:
+    """Colour scale over the English names of these languages, each in its own colour."""
+    colours = language_colours(languages)
+    return alt.Scale(domain=[language_name(code) for code in colours], range=list(colours.values()))
+
+
+def language_legend(**settings) -> alt.Legend:
+    """Legend of languages below a chart of one panel, in as many columns as its width allows."""
+    return alt.Legend(columns=alt.expr("width > 500 ? 5 : 2"), **settings)
+
+
+@alt.theme.register("lingua_franca", enable=False)
+def lingua_franca() -> alt.theme.ThemeConfig:
+    """The registered theme: transparent, quiet guides, text that can be read in light and in dark mode."""
+    text = {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": 500,
+    }
+    return {
+        "config": {
+            "background": "transparent",
+            "font": FONT,
+            "view": {"stroke": None, "continuousWidth": 560, "continuousHeight": 300},
+            "axis": text | {"gridColor": RULE, "domainColor": RULE, "tickColor": RULE, "titlePadding": 8},
+            "axisBand": {"grid": False},
+            "legend": text | {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 240},
+            "header": text | {"labelFontSize": 12, "labelFontWeight": 600},
+            "title": {
+                "color": INK,
+                "subtitleColor": INK,
+                "fontSize": 13,
+                "anchor": "start",
+                "fontWeight": 600,
+            },
+            "text": {"color": INK},
+            "rule": {"color": BASELINE},
+            "line": {"strokeWidth": 2.2},
+            "point": {"filled": True, "size": 45},
+        }
+    }
+
+
+class _ScriptSafe(json.JSONEncoder):
+    """JSON that can stand inside a script element: a text with "</script>" in it does not end the script."""
+
+    def encode(self, o: object) -> str:
+        return super().encode(o).replace("<", "\\u003c")
+
+
+def use() -> None:
+    """Enable the theme, and Altair's HTML renderer with specifications that are safe inside a page."""
+    alt.theme.enable("lingua_franca")
+    alt.renderers.enable("html", json_kwds={"cls": _ScriptSafe})

@@ -1,0 +1,1 @@
+"""What is measured: activations, similarity, regions, silencing, likelihood, tasks, and their intervals."""

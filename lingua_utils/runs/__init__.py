@@ -1,0 +1,1 @@
+"""A run and its tables: settings, sample sheets, and many runs together."""
