@@ -6,7 +6,7 @@ of the same size, because silencing any neurons costs something.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,22 +14,15 @@ from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from lingua_utils.measure.activations import Activations
-from lingua_utils.measure.controls import mean_activations, mean_magnitudes, random_regions
-from lingua_utils.measure.perplexity import Scorer, influence, margin
+from lingua_utils.measure.intervals import margin
+from lingua_utils.measure.perplexity import Scorer, influence
 from lingua_utils.models.loading import LoadedModel
 
 if TYPE_CHECKING:
-    from lingua_utils.measure.regions import Regions
     from lingua_utils.text.corpus import ParallelCorpus
-
-__all__ = ["Change", "Cost", "mean_activations", "mean_magnitudes", "random_regions", "silence", "tables"]
-
-DOSES = (0.0, 0.25, 0.5, 1.0)
 
 
 @contextmanager
@@ -64,7 +57,7 @@ def silence(
     >>> with silence(loaded, regions.of("fra_Latn")):  # doctest: +SKIP
     ...     without_french = score(loaded, texts)
     """
-    region = _checked(loaded, region)
+    region = check_region(loaded, region)
     if to not in ("zero", "mean"):
         raise ValueError(f"neurons can be silenced to 'zero' or 'mean', not {to!r}")
     if means is not None and (to == "zero" or np.shape(means) != region.shape):
@@ -91,7 +84,8 @@ def _hold(silent: torch.Tensor, value: torch.Tensor | None, _: torch.nn.Module, 
     return (torch.where(silent.to(neurons.device), value.to(neurons), neurons), *arguments[1:])
 
 
-def _checked(loaded: LoadedModel, region: np.ndarray) -> np.ndarray:
+def check_region(loaded: LoadedModel, region: np.ndarray) -> np.ndarray:
+    """A region as an array; ValueError where it does not fit the model, with the numbers."""
     widths = np.array([site.width for site in loaded.sites])
     region, expected = np.asarray(region), (len(widths), widths.max())
     if region.shape != expected:
@@ -129,7 +123,7 @@ class Change:
 
     @property
     def influences(self) -> np.ndarray:
-        """Of each sentence on that, shape [language, sentence]; :func:`perplexity.margin` takes them."""
+        """Of each sentence on that, shape [language, sentence]; ``intervals.margin`` takes them."""
         return influence(self.nll, self.n_bytes)
 
     def first(self, n_sentences: int) -> Change:
@@ -137,8 +131,8 @@ class Change:
         return Change(self.nll[:, :n_sentences], self.n_bytes[:, :n_sentences])
 
 
-class Cost:
-    """Texts made ready once, to measure what silencing costs each language as often as needed.
+class SilencingText:
+    """Text made ready once, to measure what silencing costs each language as often as needed.
 
     Parameters
     ----------
@@ -163,130 +157,28 @@ class Cost:
         """Bits per byte of the intact model, shape [language]."""
         return Change(self._intact, self._bytes).per_byte
 
-    def of(self, region: np.ndarray) -> Change:
-        """What silencing a region, bool [layer, neuron], changes."""
+    def change(self, region: np.ndarray) -> Change:
+        """What silencing a region, bool [layer, neuron], costs every sentence."""
         with silence(self._loaded, region, self._to, self._means):
             silenced = self._scorer.score().nll.reshape(self._shape)
         return Change(silenced - self._intact, self._bytes)
 
 
-def tables(
-    loaded: LoadedModel,
-    regions: Mapping[str, Regions],
-    corpus: ParallelCorpus,
-    activations: Activations | None = None,
-    seed: int = 0,
-    *,
-    n_sentences: int = 60,
-    n_control_sentences: int = 20,
-    n_controls: int = 10,
-    to: str = "zero",
-    doses: Sequence[float] = DOSES,
-    progress: bool = True,
-) -> dict[str, pd.DataFrame]:
-    """What silencing each language's region costs each language, for several methods, beside controls.
+def own_and_others(change: Change, own: int) -> dict:
+    """What one language loses, what the others lose on average, and the difference, with intervals.
 
     Parameters
     ----------
-    loaded : LoadedModel
-    regions : mapping of method to Regions
-        Their languages must be in the corpus.
-    corpus : ParallelCorpus
-        Sentences that the regions were not selected on.
-    activations : Activations, optional
-        Those the regions were selected on. With them there are controls of like magnitude too (kind
-        ``"magnitude"``) beside those of like size (``"layer"``); ``to="mean"`` needs them.
-    seed : int
-        Seed of the controls.
-    n_sentences, n_control_sentences : int
-        The first so many sentences of the corpus measure regions, and the first so many of those controls.
-    n_controls : int
-        Random regions of each kind beside every region (:func:`random_regions`).
-    to : {"zero", "mean"}
-    doses : sequence of float
-        Shares of each region, its highest scores first, for the dose-response.
-    progress : bool
+    change : Change
+    own : int
+        Position of the language among those of the text.
 
     Returns
     -------
-    dict of DataFrames; costs are in bits per byte, intervals are 95 %, over sentences
-        ``silencing``: per ``method``, ``region_language``, ``text_language`` and ``control_kind`` the
-        ``change`` with ``low``, ``high``; ``control_mean`` and ``control_sd`` over draws; ``n_neurons``
-        silenced; and ``intact``, the bits per byte before.
-
-        ``selectivity``: per ``method``, ``region_language`` and ``control_kind`` the change of the region's
-        ``own`` language with ``own_low``, ``own_high``, the mean change of the ``others`` with
-        ``others_low``, ``others_high``, and own − others as ``difference`` with ``difference_low``,
-        ``difference_high``. Of the controls ``control_own``, ``control_own_sd``, ``control_others``,
-        ``control_difference``, ``control_difference_sd``. Then ``selectivity``: how many standard deviations
-        of the controls' difference the region's lies above their mean, on the same sentences.
-        ``own_exceeds_others``: the interval of the difference is above 0. ``own_exceeds_controls``: own is
-        above that of every control on the same sentences. ``n_neurons``, ``n_controls``. An empty region has
-        no selectivity (NaN).
-
-        ``dose``: per ``method``, ``region_language`` and ``share`` silenced the ``n_neurons``, ``own`` and
-        ``others``, each with ``_low`` and ``_high``.
-
-    Raises
-    ------
-    ValueError
-        For a region's language without text, or regions that do not fit the model: before anything is run.
+    dict
+        In bits per byte ``own``, ``others`` and ``difference``, each with ``_low`` and ``_high`` (95 % over
+        sentences), and ``own_exceeds_others``: whether the interval of the difference is above 0.
     """
-    for method, found in regions.items():
-        if missing := [language for language in found.languages if language not in corpus.languages]:
-            raise ValueError(f"{method} has a region of {missing[0]}, but the corpus {corpus.name} no text")
-        for language in found.languages:
-            _checked(loaded, found.of(language))
-    if to == "mean" and activations is None:
-        raise ValueError("to='mean' needs the activations that the means are taken of")
-    means = mean_activations(activations) if to == "mean" else None
-    cost = Cost(loaded, corpus.select(slice(0, n_sentences)), to, means)
-    control_cost = Cost(loaded, corpus.select(slice(0, min(n_sentences, n_control_sentences))), to, means)
-    magnitudes = {"layer": None}
-    if activations is not None:
-        magnitudes["magnitude"] = mean_magnitudes(activations)
-
-    silencing, selectivity, dose = [], [], []
-    pairs = [(method, language) for method, found in regions.items() for language in found.languages]
-    for method, language in tqdm(pairs, desc="silencing", unit=" regions", disable=not progress):
-        found, own = regions[method], corpus.languages.index(language)
-        region = found.of(language)
-        at = {"method": method, "region_language": language}
-        change = cost.of(region)
-        for kind, magnitude in magnitudes.items():
-            controls = np.zeros((n_controls, corpus.n_languages))
-            if region.any():
-                drawn = random_regions(region, n_controls, seed, magnitude, found.widths)
-                controls = np.stack([control_cost.of(control).per_byte for control in drawn])
-            about = at | {"control_kind": kind, "n_neurons": int(region.sum())}
-            silencing += _silencing_rows(about, corpus.languages, change, controls, cost.intact)
-            same = change.first(n_control_sentences)
-            selectivity.append(about | _own_and_others(own, change) | _beside_controls(own, same, controls))
-        for share in doses:
-            part = found.strongest(language, share)
-            measured = change if share == 1 else cost.of(part)
-            dose.append(at | {"share": share, "n_neurons": int(part.sum())} | _own_and_others(own, measured))
-    dose = pd.DataFrame(dose)
-    return {
-        "silencing": pd.DataFrame(silencing),
-        "selectivity": pd.DataFrame(selectivity),
-        "dose": dose.drop(columns=[name for name in dose if "difference" in name or "exceeds" in name]),
-    }
-
-
-def _silencing_rows(
-    about: dict, languages: Sequence[str], change: Change, controls: np.ndarray, intact: np.ndarray
-) -> list[dict]:
-    value, half = change.per_byte, margin(change.influences)
-    columns = {
-        "text_language": languages, "change": value, "low": value - half, "high": value + half,
-        "control_mean": controls.mean(axis=0), "control_sd": _sd(controls), "intact": intact,
-    }  # fmt: skip
-    return [about | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _own_and_others(own: int, change: Change) -> dict:
-    """The change of one language, the mean of the rest, and their difference, with intervals."""
     others = np.arange(len(change.nll)) != own
     value, influences = change.per_byte, change.influences
     mean, mean_influences = value[others].mean(), influences[others].mean(axis=0)
@@ -302,8 +194,26 @@ def _own_and_others(own: int, change: Change) -> dict:
     return row | {"own_exceeds_others": bool(row["difference_low"] > 0)}
 
 
-def _beside_controls(own: int, change: Change, controls: np.ndarray) -> dict:
-    """The change of one language beside that of controls, shape [draw, language], on the same sentences."""
+def beside_controls(change: Change, own: int, controls: np.ndarray) -> dict:
+    """What one language loses beside what it loses under random regions.
+
+    Parameters
+    ----------
+    change : Change
+        On the sentences that the controls were measured on.
+    own : int
+        Position of the language among those of the text.
+    controls : array, shape [draw, language]
+        Bits per byte that random regions cost.
+
+    Returns
+    -------
+    dict
+        ``control_own`` and ``control_difference``, each with ``_sd`` over draws, ``control_others``;
+        ``selectivity``: how many standard deviations of the controls' difference the region's lies above
+        their mean (NaN where they do not vary); ``own_exceeds_controls``: own is above that of every
+        control; ``n_controls``.
+    """
     others = np.arange(len(change.nll)) != own
     value, control_own, control_others = change.per_byte, controls[:, own], controls[:, others].mean(axis=1)
     differences, spread = control_own - control_others, _sd(control_own - control_others)
@@ -323,3 +233,93 @@ def _beside_controls(own: int, change: Change, controls: np.ndarray) -> dict:
 def _sd(draws: np.ndarray) -> np.ndarray:
     """Standard deviation over draws; NaN of a single one."""
     return draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1:], np.nan)[()]
+
+
+# -- random neurons to set beside a region
+
+
+def random_regions(
+    region: np.ndarray,
+    n_draws: int = 10,
+    seed: int = 0,
+    magnitude: np.ndarray | None = None,
+    widths: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Random neurons to set beside a region: as many in every layer, none of its own.
+
+    Parameters
+    ----------
+    region : bool array, shape [layer, neuron]
+    n_draws : int
+    seed : int
+    magnitude : array, shape [layer, neuron], optional
+        How large activations are (:func:`mean_magnitudes`). Given, every neuron of the region is replaced by
+        one near it in the layer's order of magnitude, within a twentieth of the ranks where that many are
+        free; else all neurons of the layer are equally likely.
+    widths : sequence of int, optional
+        Neurons of each layer, where they differ.
+
+    Returns
+    -------
+    bool array, shape [draw, layer, neuron]
+        In a layer of which the region holds more than half there are too few others: then they are all drawn,
+        and the rest from the region.
+
+    Raises
+    ------
+    ValueError
+        For a region that is no [layer, neuron], a magnitude of another shape, or fewer than 1 draw.
+    """
+    region = np.asarray(region, dtype=bool)
+    if region.ndim != 2:
+        raise ValueError(f"region has shape {region.shape}, expected [layer, neuron]")
+    if magnitude is not None and np.shape(magnitude) != region.shape:
+        raise ValueError(f"magnitude has shape {np.shape(magnitude)}, the region {region.shape}")
+    if n_draws < 1:
+        raise ValueError(f"n_draws is {n_draws}; it must be at least 1")
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((n_draws, *region.shape), dtype=bool)
+    for layer, own in enumerate(region):
+        own = own[: None if widths is None else widths[layer]]
+        others, count = np.flatnonzero(~own), int(own.sum())
+        if count >= len(others):
+            rest = rng.permuted(np.tile(np.flatnonzero(own), (n_draws, 1)), axis=1)[:, : count - len(others)]
+            chosen = np.concatenate([np.tile(others, (n_draws, 1)), rest], axis=1)
+        elif magnitude is None:
+            chosen = rng.permuted(np.tile(others, (n_draws, 1)), axis=1)[:, :count]
+        else:
+            others = others[np.argsort(magnitude[layer][others], kind="stable")]
+            near = np.searchsorted(magnitude[layer][others], np.sort(magnitude[layer][: len(own)][own]))
+            chosen = others[_distinct_near(near, len(others), n_draws, rng)]
+        np.put_along_axis(drawn[:, layer], chosen, True, axis=1)
+    return drawn
+
+
+def _distinct_near(near: np.ndarray, size: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Distinct ranks below ``size`` close to the sorted ones of ``near``, shape [draw, len(near)]."""
+    reach = max(2, size // 20)
+    ranks = np.sort(near + rng.integers(-reach, reach, (n_draws, len(near)), endpoint=True), axis=1)
+    step = np.arange(len(near))
+    # Rank i at least i, at most that far from the end, and one more than rank i − 1.
+    ranks = np.maximum.accumulate(np.clip(ranks - step, 0, None), axis=1)
+    return np.minimum(ranks, size - len(near)) + step
+
+
+def mean_activations(activations: Activations) -> np.ndarray:
+    """Mean activation of every neuron over languages and sentences, float32, shape [layer, neuron].
+
+    Layers narrower than the widest are padded with 0.
+    """
+    return _stacked([activations.layer(i).mean(axis=(0, 1)) for i in range(len(activations.layers))])
+
+
+def mean_magnitudes(activations: Activations) -> np.ndarray:
+    """Mean size of activations over languages and sentences, float32, [layer, neuron], padded with 0."""
+    return _stacked([np.abs(activations.layer(i)).mean(axis=(0, 1)) for i in range(len(activations.layers))])
+
+
+def _stacked(layers: list[np.ndarray]) -> np.ndarray:
+    stacked = np.zeros((len(layers), max(map(len, layers))), dtype=np.float32)
+    for row, layer in zip(stacked, layers, strict=True):
+        row[: len(layer)] = layer
+    return stacked

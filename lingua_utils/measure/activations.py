@@ -4,23 +4,23 @@ A neuron's activation on a sentence is the mean over its tokens of the down-proj
 inside a forward pre-hook, so that activations of single tokens are never kept.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from lingua_utils import files
-from lingua_utils.measure.sums import Sums
+from lingua_utils.measure.sums import Vectors
 from lingua_utils.models.batches import Tokens, in_batches, model_inputs, tokenize
 from lingua_utils.models.loading import LoadedModel
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from lingua_utils.text.corpus import ParallelCorpus
 
 POOLINGS = ("mean", "skip_first", "last")
-KEEPS = ("sentences", "sums")
-MEANINGS_A_BLOCK = 64
 
 
 @dataclass(eq=False)
@@ -47,13 +45,13 @@ class Activations:
         Neurons of each layer.
     n_sentences : int
     pooling : {"mean", "skip_first", "last"}
-    keep : {"sentences", "sums"}
-        Whether sentences were kept, or only their sums.
     corpus_fingerprint : str
     kinds : tuple of str, or None
         Group of each meaning, as the corpus has it.
     n_truncated : int
         Sentences that were cut to the longest the model reads.
+    fingerprint : str
+        Identity of the numbers.
     n_tokens : int array, shape [language, sentence]
         Tokens that entered the mean; of an encoder-decoder, those of the encoder.
     """
@@ -63,14 +61,14 @@ class Activations:
     widths: tuple[int, ...]
     n_sentences: int
     pooling: str
-    keep: str
     corpus_fingerprint: str
     kinds: tuple[str, ...] | None
     n_truncated: int
+    fingerprint: str
     n_tokens: np.ndarray
-    _values: Sequence[np.ndarray] | None
+    _values: Sequence[np.ndarray]
     _positive: Sequence[np.ndarray]
-    _sums: Sums | None = None
+    _chosen: np.ndarray | None = None
 
     def __repr__(self) -> str:
         widths = " or ".join(f"{width:,}" for width in sorted(set(self.widths)))
@@ -80,18 +78,46 @@ class Activations:
         )
 
     def layer(self, index: int, sentences: slice = slice(None)) -> np.ndarray:
-        """One layer, float32, shape [language, sentence, neuron]; read when asked for.
-
-        Raises
-        ------
-        ValueError
-            When only sums were kept.
-        """
-        if self._values is None:
-            raise ValueError("only sums were kept: capture with keep='sentences' to see single sentences")
+        """One layer, float32, shape [language, sentence, neuron]; read when asked for."""
+        if self._chosen is not None:
+            return self._values[index][:, self._chosen[sentences]]
         if isinstance(self._values, _Stored):
             return self._values.read(index, sentences)
         return self._values[index][:, sentences]
+
+    def by_layer(self, scale: str = "raw") -> Iterator[tuple[str, Vectors]]:
+        """Each layer's label and vectors, then ("all", those of all layers concatenated).
+
+        Parameters
+        ----------
+        scale : {"standardised", "centred", "raw"}
+            See :meth:`lingua_utils.measure.sums.Vectors.of`.
+        """
+        reads = [partial(self._values.__getitem__, index) for index in range(len(self.layers))]
+        for index, label in enumerate(self.layers):
+            one = Vectors.concatenated([reads[index]], [label], self.languages, self._chosen, index)
+            yield label, one.scaled(scale)
+        yield "all", Vectors.concatenated(reads, self.layers, self.languages, self._chosen).scaled(scale)
+
+    def select(self, sentences: Sequence[int]) -> "Activations":
+        """The activations of some of the meanings, by index; nothing is copied."""
+        chosen = np.arange(self.n_sentences)[np.asarray(sentences)]
+        return replace(
+            self,
+            n_sentences=len(chosen),
+            kinds=None if self.kinds is None else tuple(self.kinds[index] for index in chosen),
+            fingerprint=f"{self.fingerprint} of {chosen.tolist()}",
+            n_tokens=self.n_tokens[:, chosen],
+            _chosen=chosen if self._chosen is None else self._chosen[chosen],
+        )
+
+    def by_kind(self) -> Iterator[tuple[str, "Activations"]]:
+        """("all", every sentence), then each kind that has at least 2 sentences."""
+        yield "all", self
+        for kind in sorted(set(self.kinds or ())):
+            chosen = np.flatnonzero(np.asarray(self.kinds) == kind)
+            if len(chosen) >= 2:
+                yield kind, self.select(chosen)
 
     def positive(self, index: int) -> np.ndarray:
         """Share of content tokens on which a neuron is above 0, in [0, 1], shape [language, neuron].
@@ -107,7 +133,7 @@ class Activations:
         Raises
         ------
         ValueError
-            When layers differ in width, or only sums were kept.
+            When layers differ in width.
         """
         if len(set(self.widths)) > 1:
             raise ValueError(
@@ -115,30 +141,14 @@ class Activations:
             )
         return np.stack([self.layer(i) for i in range(len(self.layers))], axis=2)
 
-    @cached_property
-    def sums(self) -> Sums:
-        """Sufficient statistics: as streamed, or computed from the sentences."""
-        if self._sums is not None:
-            return self._sums
-        sums = Sums.empty(self.languages, self.layers, self.widths)
-        for block in _blocks(self.n_sentences, MEANINGS_A_BLOCK):
-            some = slice(block[0], block[-1] + 1)
-            layers = [self.layer(i, some) for i in range(len(self.layers))]
-            sums.add(layers, block % sums.n_groups, block)
-        return sums
-
     def save(self, folder: str | Path) -> Path:
-        """Write a folder, whole or not at all: one safetensors file a layer, and one for what they share."""
+        """Write a folder, whole or not at all: one file for each layer, and one for what they share."""
         about = {name: getattr(self, name) for name in _ABOUT}
         with files.writing(folder, folder=True) as temporary:
             save_file({"n_tokens": self.n_tokens}, temporary / _HEAD, {"activations": json.dumps(about)})
             for i in range(len(self.layers)):
-                tensors = {"positive": self.positive(i)}
-                if self._values is not None:
-                    tensors["values"] = np.ascontiguousarray(self.layer(i))
+                tensors = {"positive": self.positive(i), "values": np.ascontiguousarray(self.layer(i))}
                 save_file(tensors, temporary / _LAYER.format(i))
-            if self._sums is not None:
-                self._sums.save(temporary / _SUMS)
         return Path(folder)
 
     @classmethod
@@ -149,24 +159,23 @@ class Activations:
         ------
         FileNotFoundError
             When the folder does not hold activations.
+        ValueError
+            When a file of them is missing or damaged; the message names it.
         """
         folder = Path(folder)
         if not (folder / _HEAD).is_file():
             raise FileNotFoundError(f"no activations in {folder}: write them with capture(...).save(folder)")
-        with safe_open(folder / _HEAD, framework="numpy") as file:
+        with _opened(folder / _HEAD) as file:
             about = json.loads(file.metadata()["activations"])
             n_tokens = file.get_tensor("n_tokens")
         for name in ("languages", "layers", "widths", "kinds"):
             about[name] = about[name] if about[name] is None else tuple(about[name])
-        kept = about["keep"] == "sentences"
         n_layers = len(about["layers"])
-        return cls(
-            **about,
-            n_tokens=n_tokens,
-            _values=_Stored(folder, "values", n_layers) if kept else None,
-            _positive=_Stored(folder, "positive", n_layers),
-            _sums=None if kept else Sums.load(folder / _SUMS),
-        )
+        for i in range(n_layers):
+            with _opened(folder / _LAYER.format(i)) as file:
+                file.get_slice("values")
+        stored = {name: _Stored(folder, name, n_layers) for name in ("values", "positive")}
+        return cls(**about, n_tokens=n_tokens, _values=stored["values"], _positive=stored["positive"])
 
     @classmethod
     def from_array(
@@ -220,10 +229,10 @@ class Activations:
             widths=tuple(shape[2] for shape in shapes),
             n_sentences=n_sentences,
             pooling="mean",
-            keep="sentences",
             corpus_fingerprint="",
             kinds=None if kinds is None else tuple(kinds),
             n_truncated=0,
+            fingerprint=_fingerprint(layers),
             n_tokens=np.ones((n_languages, n_sentences), dtype=np.int64),
             _values=layers,
             _positive=[(layer > 0).mean(axis=1) for layer in layers],
@@ -231,10 +240,28 @@ class Activations:
 
 
 _ABOUT = (
-    *("languages", "layers", "widths", "n_sentences", "pooling", "keep"),
-    *("corpus_fingerprint", "kinds", "n_truncated"),
+    *("languages", "layers", "widths", "n_sentences", "pooling"),
+    *("corpus_fingerprint", "kinds", "n_truncated", "fingerprint"),
 )
-_HEAD, _LAYER, _SUMS = "activations.safetensors", "layer_{:03d}.safetensors", "sums.safetensors"
+_HEAD, _LAYER = "activations.safetensors", "layer_{:03d}.safetensors"
+
+
+def _fingerprint(layers: Sequence[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for layer in layers:
+        digest.update(np.ascontiguousarray(layer))
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
+    """A safetensors file, read; one line that names it where it cannot be."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is missing or damaged ({reason}); remove its folder") from None
 
 
 @dataclass(frozen=True)
@@ -252,7 +279,7 @@ class _Stored(Sequence):
         return self.read(index, slice(None))
 
     def read(self, index: int, sentences: slice) -> np.ndarray:
-        with safe_open(self.folder / _LAYER.format(range(self.n_layers)[index]), framework="numpy") as file:
+        with _opened(self.folder / _LAYER.format(range(self.n_layers)[index])) as file:
             return file.get_slice(self.name)[:, sentences]
 
 
@@ -260,7 +287,6 @@ def capture(
     loaded: LoadedModel,
     corpus: "ParallelCorpus",
     pooling: str = "mean",
-    keep: str = "sentences",
     batch_tokens: int | None = None,
     max_tokens: int | None = None,
     too_long: str = "truncate",
@@ -279,8 +305,6 @@ def capture(
         Which content tokens make the sentence's vector: all; all but the first of the sequence, where
         LLaMA-like models keep their attention sink (a sentence of that one token keeps it); the last.
         Special tokens and padding never do, but special tokens are read as context.
-    keep : {"sentences", "sums"}
-        ``"sums"`` forgets the sentences, so that memory does not grow with their number.
     batch_tokens : int, optional
         Tokens a batch, padding included; changes the speed and the memory, not the result. Default:
         :func:`default_batch_tokens`.
@@ -303,7 +327,6 @@ def capture(
     """
     for name, value, known in (
         ("pooling", pooling, POOLINGS),
-        ("keep", keep, KEEPS),
         ("too_long", too_long, ("truncate", "refuse")),
     ):
         if value not in known:
@@ -323,9 +346,7 @@ def capture(
     texts = [text for texts in corpus.texts for text in texts]
     tokens = tokenize(loaded, texts, name_of, max_tokens, too_long)
     batch_tokens = batch_tokens or default_batch_tokens(loaded)
-    sums = Sums.empty(languages, layers, widths) if keep == "sums" else None
-    size = n_sentences if sums is None else min(MEANINGS_A_BLOCK, n_sentences)
-    values = [np.empty((len(languages), size, width), dtype=np.float32) for width in widths]
+    values = [np.empty((len(languages), n_sentences, width), dtype=np.float32) for width in widths]
     # Counted where the model is, in whole numbers, and moved once at the end.
     above_zero = torch.zeros((len(languages), ends[-1]), dtype=torch.int32, device=loaded.device)
 
@@ -338,16 +359,12 @@ def capture(
             layer = layers[np.searchsorted(ends, neuron, side="right")]
             raise ValueError(_not_finite(layer, languages[language[row]], sentence[row]))
         for array, part in zip(values, np.split(pooled.cpu().numpy(), ends[:-1], axis=1), strict=True):
-            array[language, sentence % size] = part
+            array[language, sentence] = part
         above_zero.index_add_(0, torch.from_numpy(language).to(above_zero.device), counts.int())
         bar.update(len(rows))
 
     with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
-        for block in _blocks(n_sentences, size):
-            rows = (np.arange(len(languages))[:, None] * n_sentences + block).ravel()
-            batch_tokens = in_batches(forward, rows, tokens.lengths, batch_tokens)
-            if sums is not None:
-                sums.add([array[:, : len(block)] for array in values], block % sums.n_groups, block)
+        in_batches(forward, np.arange(len(texts)), tokens.lengths, batch_tokens)
 
     n_content = tokens.n_content.reshape(len(languages), n_sentences)
     shares = above_zero.cpu().numpy() / n_content.sum(axis=1, keepdims=True)
@@ -362,57 +379,19 @@ def capture(
         widths=widths,
         n_sentences=n_sentences,
         pooling=pooling,
-        keep=keep,
         corpus_fingerprint=corpus.fingerprint,
         kinds=corpus.kinds,
         n_truncated=int(tokens.truncated.sum()),
+        fingerprint=_fingerprint(values),
         n_tokens=n_tokens,
-        _values=values if sums is None else None,
+        _values=values,
         _positive=[np.ascontiguousarray(part) for part in np.split(shares, ends[:-1], axis=1)],
-        _sums=sums,
-    )
-
-
-def token_counts(activations: Activations) -> pd.DataFrame:
-    """Content tokens of every sentence: ``language``, ``sentence``, ``tokens``."""
-    return (
-        pd.DataFrame(activations.n_tokens.T, columns=list(activations.languages))
-        .rename_axis("sentence")
-        .reset_index()
-        .melt("sentence", var_name="language", value_name="tokens")[["language", "sentence", "tokens"]]
-    )
-
-
-def activity(activations: Activations) -> pd.DataFrame:
-    """How active a layer is: ``layer``, ``layer_index``, ``language``, ``share_positive``.
-
-    The share of content tokens for which a neuron is above zero, in [0, 1], averaged over the layer.
-    """
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "layer": label,
-                    "layer_index": index,
-                    "language": activations.languages,
-                    "share_positive": activations.positive(index).mean(axis=1),
-                }
-            )
-            for index, label in enumerate(activations.layers)
-        ],
-        ignore_index=True,
     )
 
 
 def default_batch_tokens(loaded: LoadedModel) -> int:
     """Tokens of a batch that keep the device busy: on a CPU few, so that a layer stays in its cache."""
     return 1024 if loaded.device.type == "cpu" else 8192
-
-
-def _blocks(n_sentences: int, size: int) -> Iterator[np.ndarray]:
-    """The meanings, ``size`` at a time."""
-    for start in range(0, n_sentences, size):
-        yield np.arange(start, min(start + size, n_sentences))
 
 
 def _pool(

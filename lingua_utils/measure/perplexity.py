@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from lingua_utils.measure.activations import default_batch_tokens
+from lingua_utils.measure.intervals import margin
 from lingua_utils.models.batches import in_batches, tokenize
 from lingua_utils.models.loading import LoadedModel
 
@@ -68,22 +68,12 @@ class Likelihood:
 def influence(nll: np.ndarray, n_bytes: np.ndarray) -> np.ndarray:
     """What each text adds to the error of Σ nll / ln 2 / Σ bytes, a ratio of sums, in bits per byte.
 
-    Influences of contrasts are contrasts of influences; the last axis is the texts.
+    Influences of contrasts are contrasts of influences; the last axis is the texts;
+    :func:`~lingua_utils.measure.intervals.margin` makes an interval of them.
     """
     bits = nll / log(2)
     ratio = bits.sum(axis=-1, keepdims=True) / n_bytes.sum(axis=-1, keepdims=True)
     return (bits - ratio * n_bytes) / n_bytes.sum(axis=-1, keepdims=True)
-
-
-def margin(influences: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Half width of the interval of an estimate with these influences (last axis), by Student's t."""
-    n = influences.shape[-1]
-    if n < 2:
-        return np.full(influences.shape[:-1], np.nan)
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    # Student's t quantile by its expansion in 1 / degrees of freedom; 0.5 % off at 10, less beyond.
-    t = z + (z**3 + z) / (4 * (n - 1)) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * (n - 1) ** 2)
-    return t * np.sqrt(n / (n - 1) * np.square(influences).sum(axis=-1))
 
 
 def score(loaded: LoadedModel, texts: Sequence[str], **options) -> Likelihood:

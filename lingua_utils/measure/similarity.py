@@ -1,34 +1,100 @@
-"""Similarity by language (LRDS) and by meaning (SADS) of each layer, and the tables made of them."""
+"""How alike sentences are, by language (LRDS) and by meaning (SADS), and what follows from the same vectors.
 
-from collections.abc import Iterator, Sequence
+Mean cosines over all pairs of sentences come from a few sums. With unit vectors u[l, m] of L languages and M
+meanings, S_l = Σ_m u[l, m], and
+
+    T = ‖Σ u‖²      P = Σ_l ‖S_l‖²      Q = Σ_m ‖Σ_l u[l, m]‖²      N = L·M,
+
+the means over pairs close: same language (P − N) / (L·M·(M − 1)), same meaning (Q − N) / (M·L·(L − 1)),
+neither (T − P − Q + N) / (L·(L − 1)·M·(M − 1)). No sentence-by-sentence matrix is built; time is linear in
+the number of sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from scipy.linalg import orthogonal_procrustes
+from torch.nn.functional import embedding_bag
 
-from lingua_utils.measure.pairs import Null, PairMeans, from_sums, from_vectors, shuffled
-from lingua_utils.measure.projection import projection
-from lingua_utils.measure.retrieval import retrieval
-from lingua_utils.measure.sums import Sums
-from lingua_utils.measure.variance import variance_by_neuron, variance_shares
-from lingua_utils.measure.vectors import Stack, Vectors, single, sums_of
+from lingua_utils.measure.intervals import Z95, wilson
+from lingua_utils.measure.sums import Vectors
 
-__all__ = [
-    "Null",
-    "PairMeans",
-    "blocks",
-    "by_layer",
-    "over_layers",
-    "pair_means",
-    "permutation_null",
-    "retrieval",
-    "tables",
-    "variance_by_neuron",
-    "variance_shares",
-]
+N_MEANINGS = 40  # on the map; in ten languages these are 400 points in each layer
+CELLS = 1 << 24  # cosines held at once: 64 MiB in float32
+
+Pairs = Callable[[str, str], bool] | np.ndarray | None
 
 
-def pair_means(vectors: Any) -> PairMeans:
+@dataclass(frozen=True)
+class PairMeans:
+    """Mean cosine of sentence pairs by what the pair shares, and the two scores made of them.
+
+    Attributes
+    ----------
+    same_language, same_meaning, neither : float
+        Cosines in [-1, 1].
+    lrds_se, sads_se : float
+        Jackknife standard errors over meanings; NaN where leaving one out leaves no pairs (2 meanings).
+    """
+
+    same_language: float
+    same_meaning: float
+    neither: float
+    lrds_se: float
+    sads_se: float
+
+    @property
+    def lrds(self) -> float:
+        """Similarity by language: same_language − neither, in [-2, 2]."""
+        return self.same_language - self.neither
+
+    @property
+    def sads(self) -> float:
+        """Similarity by meaning: same_meaning − neither, in [-2, 2]."""
+        return self.same_meaning - self.neither
+
+    def row(self) -> dict[str, float]:
+        """Means, scores, standard errors and 95 % limits, as columns of a table."""
+        row = asdict(self)
+        for score in ("lrds", "sads"):
+            value, error = getattr(self, score), row[f"{score}_se"]
+            row |= {score: value, f"{score}_low": value - Z95 * error, f"{score}_high": value + Z95 * error}
+        return row
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """LRDS and SADS of shuffled sentences, one number for each permutation.
+
+    Attributes
+    ----------
+    lrds : float array, shape [permutation]
+        With languages shuffled within each meaning: what LRDS is when language means nothing.
+    sads : float array, shape [permutation]
+        With meanings shuffled within each language: what SADS is when translations share nothing.
+    """
+
+    lrds: np.ndarray
+    sads: np.ndarray
+
+    def row(self) -> dict[str, float]:
+        """Mean and central 95 % of both, as columns of a table."""
+        row = {}
+        for score in ("lrds", "sads"):
+            values = getattr(self, score)
+            low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
+            mean = values.mean() if len(values) else np.nan
+            row |= {f"{score}_null": mean, f"{score}_null_low": low, f"{score}_null_high": high}
+        return row
+
+
+def pair_means(vectors: Any, pairs: Pairs = None, scale: str = "raw") -> PairMeans:
     """Mean cosine similarity of sentence pairs: same language, same meaning, neither.
 
     LRDS is ``same_language - neither`` and SADS is ``same_meaning - neither`` (Zeng et al. 2025, section 3).
@@ -36,10 +102,15 @@ def pair_means(vectors: Any) -> PairMeans:
 
     Parameters
     ----------
-    vectors : array, shape [language, sentence, neuron]
-        One vector a sentence; ``vectors[a, i]`` and ``vectors[b, i]`` translate each other. Any float type
-        and any positive scale: only directions count. Memory-mapped arrays are read in blocks; nothing is
-        copied whole.
+    vectors : array, shape [language, sentence, neuron], or Vectors
+        ``vectors[a, i]`` and ``vectors[b, i]`` translate each other. Any float type and any positive scale:
+        only directions count. Memory-mapped arrays are read in blocks; nothing is copied whole.
+    pairs : function of two languages, or symmetric bool array [language, language], optional
+        Which pairs of languages to compare, such as
+        :func:`~lingua_utils.text.languages.different_script`; all by default. Sentences of the same language
+        are then those of the languages that occur in a pair.
+    scale : {"raw", "centred", "standardised"}
+        See :meth:`lingua_utils.measure.sums.Vectors.of`. Standard errors hold means and deviations fixed.
 
     Returns
     -------
@@ -49,8 +120,8 @@ def pair_means(vectors: Any) -> PairMeans:
     Raises
     ------
     ValueError
-        With fewer than 2 languages or sentences (the message gives the counts), or for a vector of norm 0 or
-        not finite (the message gives language and sentence).
+        With fewer than 2 languages or sentences (the message gives the counts), for a vector of norm 0 or
+        not finite (the message gives language and sentence), or when no pair of languages is chosen.
 
     Examples
     --------
@@ -62,62 +133,122 @@ def pair_means(vectors: Any) -> PairMeans:
     >>> pair_means(vectors).lrds, pair_means(vectors).sads
     (1.0, 0.0)
     """
-    return from_vectors(single(vectors))
+    vectors = Vectors.of(vectors, scale=scale)
+    chosen, alone = _chosen_pairs(vectors.languages, pairs)
+    # With S_l the sum of a language's unit vectors, of every meaning m, over chosen languages and pairs:
+    own = np.einsum("mll,l->m", vectors.cross, alone)  # Σ_l S_l·u[l, m]
+    total = np.einsum("mkl,kl->m", vectors.cross, chosen)  # Σ_kl S_k·u[l, m]
+    translated = np.einsum("mkl,kl->m", vectors.gram, chosen)  # Σ_kl u[k, m]·u[l, m]
+    n_alone, n_pairs = alone.sum(), chosen.sum()
+    n_sentences = vectors.n_sentences
+    whole = own.sum(), translated.sum(), total.sum()
+    # Leaving out meaning m takes u[l, m] from every S_l: (S_k − u)·(S_l − u) = S_k·S_l − S_k·u − u·S_l + u·u.
+    without = (
+        whole[0] - 2 * own + n_alone,
+        whole[1] - translated,
+        whole[2] - 2 * total + translated,
+    )
+    means = _means(*whole, n_alone, n_pairs, n_sentences)
+    errors = np.full(2, np.nan)
+    if n_sentences > 2:
+        left_out = _scores(_means(*without, n_alone, n_pairs, n_sentences - 1))
+        spread = left_out - left_out.mean(axis=1, keepdims=True)
+        errors = np.sqrt((n_sentences - 1) / n_sentences * np.square(spread).sum(axis=1))
+    return PairMeans(*(float(value) for value in (*means, *errors)))
 
 
-def by_layer(activations: Any, centred: bool = False) -> pd.DataFrame:
-    """LRDS and SADS of each layer.
-
-    Parameters
-    ----------
-    activations : Activations, Sums or array of shape [language, sentence, layer, neuron]
-        Of sums alone, standard errors come from leaving out one group of meanings at a time.
-    centred : bool
-        Subtract from every neuron its mean over all languages and sentences first. Uncentred cosines are high
-        everywhere because activations share a large constant part. Standard errors hold that mean fixed.
-
-    Returns
-    -------
-    DataFrame
-        One row a layer: ``layer``, ``layer_index``, ``centred``, ``n_languages``, ``n_sentences``,
-        ``same_language``, ``same_meaning``, ``neither``, and ``lrds``, ``sads`` with ``_se``, ``_low``,
-        ``_high`` (95 %).
-
-    Raises
-    ------
-    ValueError
-        As :func:`pair_means`; also for centred scores of sums, which need the sentences.
-    """
-    return pd.DataFrame(key | means.row() for key, means in _layers(activations, centred))
+def _chosen_pairs(languages: Sequence[str], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """1.0 for every ordered pair of languages to compare, and for every language that is in one."""
+    n_languages = len(languages)
+    if pairs is None:
+        chosen = np.ones((n_languages, n_languages))
+    elif callable(pairs):
+        chosen = np.array([[float(bool(pairs(a, b))) for b in languages] for a in languages])
+    else:
+        chosen = np.asarray(pairs, dtype=float)
+    if chosen.shape != (n_languages, n_languages) or not np.array_equal(chosen, chosen.T):
+        raise ValueError(
+            f"pairs have shape {chosen.shape}; give a symmetric choice among {n_languages} × {n_languages} "
+            "pairs of languages"
+        )
+    np.fill_diagonal(chosen, 0)
+    if not chosen.any():
+        raise ValueError(f"no pair of {', '.join(languages)} is chosen; choose others, or leave out pairs")
+    return chosen, chosen.any(axis=0).astype(float)
 
 
-def over_layers(activations: Any, centred: bool = False) -> PairMeans:
-    """LRDS and SADS of all layers concatenated to one vector; parameters as :func:`by_layer`."""
-    sums = _sums(activations, centred)
-    if sums is not None:
-        return from_sums(sums.over_layers, sums.counts)
-    return from_vectors(_stack(activations, centred).concatenated())
+def _means(own: Any, translated: Any, total: Any, n_alone: float, n_pairs: float, m: int) -> np.ndarray:
+    """(same language, same meaning, neither) from sums over chosen languages and pairs of m meanings."""
+    same_language = (own - n_alone * m) / (n_alone * m * (m - 1))
+    same_meaning = translated / (n_pairs * m)
+    neither = (total - translated) / (n_pairs * m * (m - 1))
+    return np.stack(np.broadcast_arrays(same_language, same_meaning, neither))
 
 
-def permutation_null(vectors: Any, n_permutations: int = 100, seed: int = 0) -> Null:
+def _scores(means: np.ndarray) -> np.ndarray:
+    """(LRDS, SADS) of (same language, same meaning, neither)."""
+    return means[:2] - means[2]
+
+
+def permutation_null(vectors: Any, n_permutations: int = 50, seed: int = 0, pairs: Pairs = None) -> Null:
     """LRDS and SADS after shuffling what they measure.
 
-    Meanings are shuffled within each language (SADS), languages within each meaning (LRDS). Either shuffle
-    leaves T and one of P, Q as they are, so a permutation costs one sum over the sentences, in float32.
+    Meanings are shuffled within each language (SADS), languages within each meaning (LRDS). Over all pairs of
+    languages a permutation costs one sum over the sentences, in float32.
 
     Parameters
     ----------
-    vectors : array, shape [language, sentence, neuron]
+    vectors : array, shape [language, sentence, neuron], or Vectors
     n_permutations : int
     seed : int
         The same seed gives the same permutations, whatever the vectors.
+    pairs
+        As for :func:`pair_means`.
 
     Raises
     ------
     ValueError
         As :func:`pair_means`.
     """
-    return shuffled(single(vectors), n_permutations, seed)
+    vectors = Vectors.of(vectors)
+    n_languages, n_sentences, _ = vectors.shape
+    chosen, alone = _chosen_pairs(vectors.languages, pairs)
+    rng = np.random.default_rng(seed)
+    rows = np.arange(n_languages * n_sentences, dtype=np.int32).reshape(n_languages, n_sentences)
+    draws = np.broadcast_to(rows, (n_permutations, *rows.shape))
+    # One bag of rows for each vector sum: all languages of a "meaning", all meanings of a "language".
+    meanings = torch.from_numpy(rng.permuted(draws, axis=2).transpose(0, 2, 1).copy())
+    languages = torch.from_numpy(rng.permuted(draws, axis=1))
+    within = np.zeros((n_permutations, n_languages, n_languages))  # S_k·S_l of shuffled languages
+    together = np.zeros(n_permutations)  # Σ over meanings and chosen pairs of u·u, of shuffled meanings
+    weights = torch.from_numpy(chosen.astype(np.float32))
+    for units in vectors.units():
+        table = torch.from_numpy(units.reshape(rows.size, -1))
+        for k in range(n_permutations):
+            sums = embedding_bag(languages[k], table, mode="sum").double()
+            within[k] += (sums @ sums.T).numpy()
+            if pairs is None:
+                together[k] += embedding_bag(meanings[k], table, mode="sum").square().sum(dtype=torch.float64)
+            else:
+                shuffled = table[meanings[k].long()]  # [meaning, language, some neurons]
+                together[k] += ((weights @ shuffled) * shuffled).sum(dtype=torch.float64)
+    if pairs is None:
+        together -= rows.size  # each sentence with itself
+    # Shuffled languages: the same translations, dealt anew to the pairs.
+    gram = np.empty((n_permutations, n_languages, n_languages))
+    for k, labels in enumerate(np.asarray(languages) // n_sentences):
+        gram[k] = vectors.gram[np.arange(n_sentences), labels[:, None], labels].sum(axis=2)
+    sizes = alone.sum(), chosen.sum(), n_sentences
+    lrds = _means(
+        np.einsum("kll,l->k", within, alone),
+        (gram * chosen).sum(axis=(1, 2)),
+        (within * chosen).sum(axis=(1, 2)),
+        *sizes,
+    )
+    # Shuffled meanings leave S_l as it is.
+    own, total = np.einsum("mll,l->", vectors.cross, alone), (vectors.cross * chosen).sum()
+    sads = _means(own, together, total, *sizes)
+    return Null(lrds=_scores(lrds)[0], sads=_scores(sads)[1])
 
 
 def blocks(vectors: Any, languages: Sequence[str] | None = None) -> pd.DataFrame:
@@ -125,130 +256,231 @@ def blocks(vectors: Any, languages: Sequence[str] | None = None) -> pd.DataFrame
 
     Parameters
     ----------
-    vectors : array, shape [language, sentence, neuron]
+    vectors : array, shape [language, sentence, neuron], or Vectors
     languages : sequence of str, optional
         Names of the languages; their positions by default.
 
     Returns
     -------
     DataFrame
-        One row an ordered pair ``source``, ``target``, also of a language with itself: ``same_meaning`` (NaN
-        there) and ``different_meaning``.
+        One row for each ordered pair ``source``, ``target``, also of a language with itself:
+        ``same_meaning`` (NaN there) and ``different_meaning``.
     """
-    vectors = single(vectors, languages)
-    n_sentences, languages = vectors.n_sentences, np.asarray(vectors.languages)
+    vectors = Vectors.of(vectors, languages)
+    n_sentences, names = vectors.n_sentences, np.asarray(vectors.languages)
     same, every = vectors.gram.sum(axis=0), vectors.cross.sum(axis=0)
     different = (every - same) / (n_sentences * (n_sentences - 1))
     same = same / n_sentences
     np.fill_diagonal(same, np.nan)
     return pd.DataFrame(
         {
-            "source": np.repeat(languages, len(languages)),
-            "target": np.tile(languages, len(languages)),
+            "source": np.repeat(names, len(names)),
+            "target": np.tile(names, len(names)),
             "same_meaning": same.ravel(),
             "different_meaning": different.ravel(),
         }
     )
 
 
-def tables(activations: Any, seed: int = 0, permutations: int = 50) -> dict[str, pd.DataFrame]:
-    """Everything this module measures, as tidy tables.
+def retrieval(
+    vectors: Any, languages: Sequence[str] | None = None, centre: str | None = "language"
+) -> pd.DataFrame:
+    """How often the sentence of highest cosine in another language is the translation.
 
     Parameters
     ----------
-    activations : Activations, Sums or array of shape [language, sentence, layer, neuron]
-        With ``kinds``, similarity and retrieval are measured within each kind of sentence too.
-    seed : int
-        Seed of the permutations.
-    permutations : int
-        Permutations of each null; without any, the columns of the null are NaN.
+    vectors : array, shape [language, sentence, neuron], or Vectors
+        ``vectors[a, i]`` and ``vectors[b, i]`` translate each other.
+    languages : sequence of str, optional
+        Names of the languages; their positions by default.
+    centre : {"language", None}
+        Subtract each language's own mean first (the default). A language shifts all its sentences by a
+        constant, and what lies nearest to another language's constant would win over what means the same
+        (Libovický et al. 2020). The means use no knowledge of who translates whom. ``None``: the vectors as
+        they are.
 
     Returns
     -------
-    dict of DataFrame
-        ``similarity``, ``variance``, ``retrieval``, ``blocks``, ``projection``; of sums only the first two,
-        and without nulls.
+    DataFrame
+        One row for each ordered pair of languages: ``source``, ``target``, ``accuracy`` (share of source
+        sentences whose nearest target sentence is the translation; of several equally near the first
+        counts), ``accuracy_low``, ``accuracy_high`` (95 % Wilson), ``mutual`` (share of meanings whose two
+        sentences are each other's nearest), ``chance`` (1 / sentences), ``n_sentences``.
+
+    Raises
+    ------
+    ValueError
+        With fewer than 2 languages or sentences, or another ``centre``.
     """
-    if sums_of(activations) is not None:
-        return {"similarity": _similarity_of_sums(activations), "variance": variance_shares(activations)}
-
-    whole = Stack.of(activations)
-    similarity, retrieved, between, projected = [], [], [], []
-    for kind, stack in _kinds(whole):
-        for centred in (False, True):
-            for label, i, vectors in (stack.centred() if centred else stack).scopes():
-                key = {"layer": label, "layer_index": i, "centred": centred, "kind": kind}
-                null = shuffled(vectors, permutations, seed)
-                similarity.append(key | _counts(vectors) | from_vectors(vectors).row() | null.row())
-                if kind == "all" and not centred:
-                    between.append(_labelled(blocks(vectors), layer=label, layer_index=i))
-                    projected.append(_labelled(projection(vectors, whole.kinds), layer=label, layer_index=i))
-        for label, i, vectors in stack.centred(per_language=True).scopes():
-            nearest = retrieval(vectors, centre=None)
-            retrieved.append(_labelled(nearest, layer=label, layer_index=i, kind=kind))
-    return {
-        "similarity": pd.DataFrame(similarity),
-        "variance": variance_shares(activations),
-        "retrieval": pd.concat(retrieved, ignore_index=True),
-        "blocks": pd.concat(between, ignore_index=True),
-        "projection": pd.concat(projected, ignore_index=True),
-    }
-
-
-def _sums(activations: Any, centred: bool) -> Sums | None:
-    """The sums to measure, when there are no sentences."""
-    sums = sums_of(activations)
-    if centred and sums is not None:
-        raise ValueError("centred scores need the sentences, these are sums; capture with keep='sentences'")
-    return sums
+    if centre not in ("language", None):
+        raise ValueError(f"centre={centre!r}: it is 'language' or None")
+    vectors = Vectors.of(vectors, languages)
+    if centre == "language":
+        vectors = vectors.centred_by_language()
+    n_sentences = vectors.n_sentences
+    found = _nearest(vectors) == np.arange(n_sentences)  # [source, target, sentence]
+    source, target = np.nonzero(~np.eye(len(vectors.languages), dtype=bool))
+    accuracy = found.mean(axis=-1)[source, target]
+    low, high = wilson(accuracy, n_sentences)
+    names = np.asarray(vectors.languages)
+    return pd.DataFrame(
+        {
+            "source": names[source],
+            "target": names[target],
+            "accuracy": accuracy,
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "mutual": (found & found.swapaxes(0, 1)).mean(axis=-1)[source, target],
+            "chance": 1 / n_sentences,
+            "n_sentences": n_sentences,
+        }
+    )
 
 
-def _stack(activations: Any, centred: bool) -> Stack:
-    stack = Stack.of(activations)
-    return stack.centred() if centred else stack
+def _nearest(vectors: Vectors) -> np.ndarray:
+    """Index of the nearest sentence of each language, shape [source, target, sentence]."""
+    n_languages, n_sentences = len(vectors.languages), vectors.n_sentences
+    nearest = np.zeros((n_languages, n_languages, n_sentences), dtype=np.int64)
+    for source in range(n_languages - 1):
+        others = n_languages - 1 - source
+        best = np.full((others, n_sentences), -np.inf, dtype=np.float32)
+        back = nearest[source + 1 :, source]
+        step = max(1, CELLS // (others * n_sentences))
+        for start in range(0, n_sentences, step):
+            some = slice(start, start + step)
+            # One matrix serves both directions: its rows are the source's sentences, its columns the others'.
+            cosines = sum(
+                units[source, some] @ units[source + 1 :].swapaxes(1, 2) for units in vectors.units()
+            )
+            nearest[source, source + 1 :, some] = cosines.argmax(axis=2)
+            closer = cosines.max(axis=1) > best
+            back[closer] = start + cosines.argmax(axis=1)[closer]
+            best = np.maximum(best, cosines.max(axis=1))
+    return nearest
 
 
-def _layers(activations: Any, centred: bool) -> Iterator[tuple[dict, PairMeans]]:
-    """Leading columns and pair means of each layer."""
-    sums = _sums(activations, centred)
-    if sums is not None:
-        counts = {"n_languages": len(sums.languages), "n_sentences": sums.n_sentences}
-        for i, label in enumerate(sums.layers):
-            key = {"layer": label, "layer_index": i, "centred": False}
-            yield key | counts, from_sums(sums.within_layer, sums.counts, slice(i, i + 1))
-        return
-    for i, layer in enumerate(_stack(activations, centred).layers):
-        vectors = Vectors([layer])
-        key = {"layer": layer.label, "layer_index": i, "centred": centred}
-        yield key | _counts(vectors), from_vectors(vectors)
+def sums_of_squares(vectors: Any) -> np.ndarray:
+    """Each neuron's sum of squares between languages, between meanings, and the rest.
+
+    The balanced two-way decomposition with one value in each cell. In pure noise the three are in proportion
+    to the degrees of freedom, L − 1, M − 1 and (L − 1)(M − 1).
+
+    Parameters
+    ----------
+    vectors : array, shape [language, sentence, neuron], or Vectors
+
+    Returns
+    -------
+    float array, shape [3, neuron]
+        Rows: language, meaning, rest.
+    """
+    vectors = Vectors.of(vectors)
+    n_languages, n_sentences, width = vectors.shape
+    totals, squares, meanings = np.zeros((n_languages, width)), np.zeros(width), np.zeros(width)
+    for neurons, tile in vectors.tiles():
+        totals[:, neurons] += tile.sum(axis=1)
+        squares[neurons] += np.einsum("lmn,lmn->n", tile, tile)
+        meanings[neurons] += np.square(tile.sum(axis=0)).sum(axis=0)
+    grand = np.square(totals.sum(axis=0)) / (n_languages * n_sentences)
+    language = np.square(totals).sum(axis=0) / n_sentences - grand
+    meaning = meanings / n_languages - grand
+    return np.stack([language, meaning, squares - grand - language - meaning]).clip(min=0)
 
 
-def _similarity_of_sums(activations: Any) -> pd.DataFrame:
-    rows = list(_layers(activations, False))
-    rows.append((rows[-1][0] | {"layer": "all", "layer_index": -1}, over_layers(activations)))
-    no_null = Null(lrds=np.empty(0), sads=np.empty(0)).row()
-    table = pd.DataFrame(key | means.row() | no_null for key, means in rows)
-    table.insert(3, "kind", "all")
-    return table
+def principal_plane(
+    vectors: Any,
+    kinds: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    n_meanings: int = N_MEANINGS,
+) -> pd.DataFrame:
+    """First two principal components of the directions of some sentences in all languages.
+
+    Parameters
+    ----------
+    vectors : array, shape [language, sentence, neuron], or Vectors
+    kinds : sequence of str, optional
+        The kind of each sentence, "all" by default.
+    languages : sequence of str, optional
+        Names of the languages; their positions by default.
+    n_meanings : int
+        At most so many sentences, evenly spaced over the corpus and so the same for every model.
+
+    Returns
+    -------
+    DataFrame
+        One row for each point: ``language``, ``sentence`` (index in the corpus), ``kind``, ``x``, ``y`` (in
+        units of the unit vectors' length). Of a component and its mirror image, the one whose largest
+        coordinate is positive.
+
+    Raises
+    ------
+    ValueError
+        As :func:`pair_means`.
+    """
+    vectors = Vectors.of(vectors, languages)
+    names = vectors.languages
+    n_points = min(n_meanings, vectors.n_sentences)
+    sentences = np.linspace(0, vectors.n_sentences - 1, n_points).round().astype(int)
+    # From inner products of the points, which add up over neurons: the points themselves may not fit.
+    gram = 0.0
+    for units in vectors.units():
+        points = units[:, sentences].reshape(len(names) * n_points, -1).astype(np.float64)
+        gram = gram + points @ points.T
+    x, y = _components(gram).T
+    labels = np.full(vectors.n_sentences, "all") if kinds is None else np.asarray(kinds)
+    return pd.DataFrame(
+        {
+            "language": np.repeat(np.asarray(names), n_points),
+            "sentence": np.tile(sentences, len(names)),
+            "kind": np.tile(labels[sentences], len(names)),
+            "x": x,
+            "y": y,
+        }
+    )
 
 
-def _counts(vectors: Vectors) -> dict[str, int]:
-    return {"n_languages": len(vectors.languages), "n_sentences": vectors.n_sentences}
+def _components(gram: np.ndarray) -> np.ndarray:
+    """Scores on the first two principal components, shape [point, 2], from inner products of the points."""
+    means = gram.mean(axis=0)
+    centred = gram - means - means[:, None] + means.mean()
+    values, directions = np.linalg.eigh(centred)
+    scores = directions[:, :-3:-1] * np.sqrt(values[:-3:-1].clip(min=0))
+    largest = np.abs(scores).argmax(axis=0)
+    return scores * np.where(scores[largest, [0, 1]] < 0, -1, 1)
 
 
-def _kinds(stack: Stack) -> Iterator[tuple[str, Stack]]:
-    """("all", every sentence), then each kind that has at least 2 sentences."""
-    yield "all", stack
-    if stack.kinds is not None:
-        kinds = np.asarray(stack.kinds)
-        for kind in sorted(set(stack.kinds)):
-            chosen = np.flatnonzero(kinds == kind)
-            if len(chosen) >= 2:
-                yield kind, stack.select(chosen)
+def align_planes(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn each checkpoint's map onto the next one's, so that the points move and the axes do not.
 
+    Principal components are free to turn and flip between checkpoints. From the last checkpoint backwards,
+    each map is turned by the rotation or reflection that brings it nearest to the one after it (orthogonal
+    Procrustes; Schönemann 1966). Distances within a map do not change.
 
-def _labelled(table: pd.DataFrame, **key: Any) -> pd.DataFrame:
-    """The table with constant columns in front."""
-    for position, (name, value) in enumerate(key.items()):
-        table.insert(position, name, value)
+    Parameters
+    ----------
+    table : DataFrame
+        The collated table ``projection``: ``layer``, ``language``, ``sentence``, ``x``, ``y``, and ``step``;
+        maps of different ``corpus`` or ``model_id``, where there are such columns, are kept apart. A missing
+        step (a final model) comes last.
+
+    Returns
+    -------
+    DataFrame
+        A copy with ``x`` and ``y`` turned, in the same order.
+    """
+    table = table.copy()
+    if table.empty:
+        return table
+    groups = [name for name in ("corpus", "model_id", "layer") if name in table]
+    for _, maps in table.groupby(groups, sort=False):
+        later = None
+        order = maps["step"].astype("Float64").fillna(np.inf)
+        for _, chart in sorted(maps.groupby(order), key=lambda pair: pair[0], reverse=True):
+            points = chart.set_index(["language", "sentence"])[["x", "y"]]
+            if later is not None:
+                common = points.index.intersection(later.index)
+                rotation, _ = orthogonal_procrustes(points.loc[common], later.loc[common])
+                points = (points @ rotation).set_axis(["x", "y"], axis=1)
+            table.loc[chart.index, ["x", "y"]] = points.to_numpy()
+            later = points
     return table

@@ -1,246 +1,303 @@
-"""Sufficient statistics of sentence activations, streamed over blocks of sentences.
+"""Vectors of sentences, on a scale, and the sums over them that close.
 
-LRDS, SADS, neuron scores and variance shares are all functions of a few sums over sentences.
-:class:`Sums` keeps those sums and forgets the sentences, so that memory depends on the model and on the
-number of languages, never on the size of the corpus.
+The vectors of a large model do not fit in memory twice, so nothing here copies them whole. Pieces of
+sentences or of neurons are taken to float64 one at a time; cosines come from products that add up over
+neurons, and so over layers.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
-from lingua_utils import files
+SCALES = ("standardised", "centred", "raw")
+
+TILE = 1 << 17  # numbers in a tile: 1 MiB in float64, so that it stays in a processor's cache
+BLOCK = 1 << 20  # numbers in a block of neurons of all sentences: 8 MiB in float64
+KEPT = 1 << 24  # unit vectors up to so many numbers are kept: 64 MiB in float32
+
+# Where a mean is subtracted, what is left of a vector equal to it is rounding: about 1e-16 of the mean.
+ROUNDING = 1e-13
 
 
-@dataclass
-class UnitSums:
-    """Sums of unit vectors u[l, m] (language l, meaning m), in float64.
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """Values of one layer, [language, sentence, neuron], read when needed, shifted and divided."""
+
+    read: Callable[[], Any]
+    label: str
+    chosen: np.ndarray | None = None
+    centre: np.ndarray | None = None  # float64, [language or 1, 1, neuron]
+    spread: np.ndarray | None = None  # float64, [1, 1, neuron]; infinite where a neuron never varies
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        n_languages, n_sentences, width = self.read().shape
+        return n_languages, n_sentences if self.chosen is None else len(self.chosen), width
+
+    def tiles(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """All values in pieces: (sentences, neurons, float64 array [language, sentences, neurons])."""
+        n_languages, n_sentences, width = self.shape
+        values = self.read()
+        wide = min(width, max(1, TILE // n_languages))
+        long = max(1, TILE // (n_languages * wide))
+        for first in range(0, n_sentences, long):
+            sentences = slice(first, min(first + long, n_sentences))
+            rows = sentences if self.chosen is None else self.chosen[sentences]
+            for start in range(0, width, wide):
+                neurons = slice(start, start + wide)
+                yield sentences, neurons, self.piece(values, rows, neurons)
+
+    def by_neurons(self) -> Iterator[np.ndarray]:
+        """Blocks [language, sentence, some neurons] in float64."""
+        n_languages, n_sentences, width = self.shape
+        values, step = self.read(), max(1, BLOCK // (n_languages * n_sentences))
+        rows = slice(None) if self.chosen is None else self.chosen
+        for start in range(0, width, step):
+            yield self.piece(values, rows, slice(start, start + step))
+
+    def piece(self, values: Any, rows: slice | np.ndarray, neurons: slice) -> np.ndarray:
+        """Some sentences and neurons in float64, on the layer's scale."""
+        piece = np.asarray(values[:, rows, neurons], dtype=np.float64)
+        # Not in place: the piece may still be the caller's own array.
+        piece = piece if self.centre is None else piece - self.centre[:, :, neurons]
+        return piece if self.spread is None else piece / self.spread[:, :, neurons]
+
+    def scaled(self, scale: str) -> _Layer:
+        plain = replace(self, centre=None, spread=None)
+        if scale == "raw":
+            return plain
+        centred = plain.centred(per_language=False)
+        if scale == "centred":
+            return centred
+        squares = np.zeros((1, 1, self.shape[2]))
+        for _, neurons, tile in centred.tiles():
+            squares[:, :, neurons] += np.einsum("lmn,lmn->n", tile, tile)
+        spread = np.sqrt(squares / (self.shape[0] * self.shape[1]))
+        varies = spread > ROUNDING * np.abs(centred.centre)
+        return replace(centred, spread=np.where(varies, spread, np.inf))
+
+    def centred(self, per_language: bool) -> _Layer:
+        """Without the mean over all languages and sentences, or over those of each language."""
+        n_languages, n_sentences, width = self.shape
+        total = np.zeros((n_languages, 1, width))
+        for _, neurons, tile in self.tiles():
+            total[:, :, neurons] += tile.sum(axis=1, keepdims=True)
+        mean = total / n_sentences
+        mean = mean if per_language else mean.mean(axis=0, keepdims=True)
+        if self.spread is not None:
+            mean = mean * np.where(np.isfinite(self.spread), self.spread, 0)
+        return replace(self, centre=mean if self.centre is None else self.centre + mean)
+
+    def floor(self) -> np.ndarray | float:
+        """Squared norm, shape [language or 1, 1], at which a vector is nothing but rounding."""
+        if self.centre is None:
+            return 0.0
+        centre = self.centre if self.spread is None else self.centre / self.spread
+        return ROUNDING**2 * np.square(centre).sum(axis=-1)
+
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """Products a[k, m]·a[l, m] of translations, shape [sentence, language, language]."""
+        n_languages, n_sentences, _ = self.shape
+        gram = np.zeros((n_sentences, n_languages, n_languages))
+        with np.errstate(invalid="ignore", over="ignore"):  # not finite: Vectors.weights names the sentence
+            for sentences, _, tile in self.tiles():
+                rows = tile.transpose(1, 0, 2)
+                gram[sentences] += rows @ rows.transpose(0, 2, 1)
+        return gram
+
+    def cross(self, weights: np.ndarray) -> np.ndarray:
+        """Products S[k]·u[l, m], u = weight · a and S[k] = Σ_m u[k, m], [sentence, language, language]."""
+        n_languages, n_sentences, width = self.shape
+        totals = np.zeros((n_languages, width))
+        for sentences, neurons, tile in self.tiles():
+            totals[:, neurons] += (weights[:, None, sentences] @ tile)[:, 0]
+        cross = np.zeros((n_sentences, n_languages, n_languages))
+        for sentences, neurons, tile in self.tiles():
+            cross[sentences] += totals[:, neurons] @ tile.transpose(1, 2, 0)
+        cross *= weights.T[:, None, :]
+        return cross
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Vectors of translations, [language, sentence, neuron], of one layer or of several concatenated.
+
+    As directions: u[l, m] = a[l, m] / ‖a[l, m]‖. Made by :meth:`of` or by ``Activations.by_layer``.
 
     Attributes
     ----------
-    totals : list over layers of arrays, shape [group, language, neuron]
-        Sum of u over the meanings of a group.
-    squares : list over layers of arrays, shape [language, neuron]
-        Sum of u² over all meanings.
-    meanings : array, shape [layer, group]
-        Sum over the meanings of a group of ‖Σ_l u[l, m]‖², the neurons of one layer only.
-    """
-
-    totals: list[np.ndarray]
-    squares: list[np.ndarray]
-    meanings: np.ndarray
-
-
-@dataclass
-class Sums:
-    """What similarity, neuron scores and variance shares need of the activations, and nothing else.
-
-    Meanings are dealt into ``n_groups`` groups, so that intervals can be had by leaving out one group at a
-    time. A mean activation a[l, m] is made a unit vector in two ways: ``within_layer`` divides each layer by
-    its own norm; ``over_layers`` divides all layers by the norm of all of them concatenated, as the neuron
-    scores and the figures "over all layers" of Zeng et al. (2025) do.
-
-    Memory is about 16 · n_groups · L · (neurons of the model) bytes, whatever the number of sentences.
-
-    Attributes
-    ----------
-    languages, layers, widths : tuples
-        Language codes, layer labels, neurons of each layer.
-    counts : int array, shape [group]
-        Meanings seen so far.
-    within_layer, over_layers : UnitSums
-    raw_totals : list over layers of arrays, shape [language, neuron]
-        Sum of a over meanings.
-    raw_squares : list over layers of arrays, shape [neuron]
-        Sum of a² over languages and meanings.
-    raw_meanings : list over layers of arrays, shape [neuron]
-        Sum over meanings of (Σ_l a)².
+    languages : tuple of str
+        Codes, or positions as text.
+    layers : tuple
+        What is concatenated.
+    layer_index : int
+        Index of the layer in its model; -1 for all of them together.
     """
 
     languages: tuple[str, ...]
-    layers: tuple[str, ...]
-    widths: tuple[int, ...]
-    counts: np.ndarray
-    within_layer: UnitSums
-    over_layers: UnitSums
-    raw_totals: list[np.ndarray]
-    raw_squares: list[np.ndarray]
-    raw_meanings: list[np.ndarray]
+    layers: tuple[_Layer, ...]
+    layer_index: int = 0
 
     @classmethod
-    def empty(
-        cls, languages: Sequence[str], layers: Sequence[str], widths: Sequence[int], n_groups: int = 20
-    ) -> Sums:
-        """Sums over no sentence yet.
-
-        Raises
-        ------
-        ValueError
-            When layers and widths differ in number, or with fewer than 2 groups.
-        """
-        if len(layers) != len(widths):
-            raise ValueError(f"{len(layers)} layers but {len(widths)} widths: give one width a layer")
-        if n_groups < 2:
-            raise ValueError(f"n_groups={n_groups}: leaving one group out needs at least 2")
-        n_languages = len(languages)
-
-        def zeros(*shape: int) -> list[np.ndarray]:
-            return [np.zeros((*shape, width)) for width in widths]
-
-        def units() -> UnitSums:
-            return UnitSums(
-                zeros(n_groups, n_languages), zeros(n_languages), np.zeros((len(layers), n_groups))
-            )
-
-        return cls(
-            languages=tuple(languages),
-            layers=tuple(layers),
-            widths=tuple(int(width) for width in widths),
-            counts=np.zeros(n_groups, dtype=np.int64),
-            within_layer=units(),
-            over_layers=units(),
-            raw_totals=zeros(n_languages),
-            raw_squares=zeros(),
-            raw_meanings=zeros(),
-        )
-
-    @property
-    def n_groups(self) -> int:
-        return len(self.counts)
-
-    @property
-    def n_sentences(self) -> int:
-        """Meanings seen so far, each in every language."""
-        return int(self.counts.sum())
-
-    def add(
-        self, block: Sequence[np.ndarray], groups: np.ndarray, sentences: np.ndarray | None = None
-    ) -> None:
-        """Add some meanings, each in every language.
+    def of(cls, vectors: Any, languages: Sequence[str] | None = None, scale: str = "raw") -> Vectors:
+        """Wrap an array [language, sentence, neuron] without copying it; Vectors are only scaled.
 
         Parameters
         ----------
-        block : list over layers of arrays, shape [language, meaning, neuron]
-            Mean activations, of any float type; summed in float64.
-        groups : int array, shape [meaning]
-            The group of each meaning: its index in the corpus modulo ``n_groups``.
-        sentences : int array, shape [meaning], optional
-            Index of each meaning in the corpus, named in errors. Default: counted from those already added.
+        vectors : array, also memory-mapped or anything with ``shape`` that can be sliced, or Vectors
+        languages : sequence of str, optional
+            Names of the languages; their positions by default.
+        scale : {"raw", "centred", "standardised"}
+            As the vectors are; each neuron minus its mean over all languages and sentences; and then divided
+            by its standard deviation over them. A neuron that never varies is 0 on the last two.
 
         Raises
         ------
         ValueError
-            For a shape that does not fit, or an activation that is not finite or has norm 0 in a layer; the
-            message names layer, language and sentence. Nothing has been added then.
+            For another number of axes, fewer than 2 languages or sentences, or an unknown scale.
         """
-        groups = np.asarray(groups)
-        expected = [(len(self.languages), len(groups), width) for width in self.widths]
-        shapes = [np.shape(values) for values in block]
-        if shapes != expected:
-            raise ValueError(f"block of shapes {shapes}, expected [language, meaning, neuron] = {expected}")
-        if len(groups) and (groups.min() < 0 or groups.max() >= self.n_groups):
-            raise ValueError(f"groups must be 0 to {self.n_groups - 1}, got {groups.min()} to {groups.max()}")
-        if sentences is None:
-            sentences = self.n_sentences + np.arange(len(groups))
-
-        squared = np.stack([_squared_norms(values) for values in block])  # [layer, language, meaning]
-        self._check(squared, sentences)
-        layer_norms, norms = np.sqrt(squared), np.sqrt(squared.sum(axis=0))
-        for i, values in enumerate(block):
-            values = np.asarray(values, dtype=np.float64)
-            self.raw_totals[i] += values.sum(axis=1)
-            self.raw_squares[i] += np.einsum("lmn,lmn->n", values, values)
-            over_languages = values.sum(axis=0)
-            self.raw_meanings[i] += np.einsum("mn,mn->n", over_languages, over_languages)
-            _add_units(self.within_layer, i, values / layer_norms[i, :, :, None], groups)
-            _add_units(self.over_layers, i, values / norms[:, :, None], groups)
-        self.counts += np.bincount(groups, minlength=self.n_groups)
-
-    def merge(self, other: Sums) -> None:
-        """Add the sums of other sentences, in place.
-
-        Raises
-        ------
-        ValueError
-            When languages, layers, widths or the number of groups differ.
-        """
-        for name in ("languages", "layers", "widths", "n_groups"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
-                raise ValueError(f"cannot merge sums: {name} is {mine} here and {theirs} there")
-        theirs = other._tensors()
-        for name, mine in self._tensors().items():
-            mine += theirs[name]
-
-    def save(self, path: str | Path) -> Path:
-        """Write one safetensors file, whole or not at all."""
-        header = {"languages": self.languages, "layers": self.layers, "widths": self.widths}
-        with files.writing(path) as temporary:
-            save_file(self._tensors(), temporary, {"sums": json.dumps(header)})
-        return Path(path)
+        if not isinstance(vectors, Vectors):
+            values = vectors if hasattr(vectors, "shape") else np.asarray(vectors)
+            if len(values.shape) != 3:
+                raise ValueError(
+                    f"vectors have shape {tuple(values.shape)}; expected [language, sentence, neuron]"
+                )
+            names = tuple(str(i) for i in range(values.shape[0])) if languages is None else tuple(languages)
+            if len(names) != values.shape[0]:
+                raise ValueError(f"{len(names)} language names for vectors of {values.shape[0]} languages")
+            vectors = cls.concatenated([lambda: values], [""], names)
+        return vectors if scale == "raw" else vectors.scaled(scale)
 
     @classmethod
-    def load(cls, path: str | Path) -> Sums:
-        """Read what :meth:`save` wrote.
+    def concatenated(
+        cls,
+        reads: Iterable[Callable[[], Any]],
+        labels: Iterable[str],
+        languages: Sequence[str],
+        chosen: np.ndarray | None = None,
+        layer_index: int = -1,
+    ) -> Vectors:
+        """Vectors of the layers that some functions read, of all sentences or of chosen ones."""
+        layers = tuple(_Layer(read, label, chosen) for read, label in zip(reads, labels, strict=True))
+        check_counts(*layers[0].shape[:2])
+        return cls(tuple(languages), layers, layer_index)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Languages, sentences, and neurons of all layers."""
+        n_languages, n_sentences, _ = self.layers[0].shape
+        return n_languages, n_sentences, sum(layer.shape[2] for layer in self.layers)
+
+    @property
+    def n_sentences(self) -> int:
+        return self.layers[0].shape[1]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        everything = slice(None) if self.layers[0].chosen is None else self.layers[0].chosen
+        parts = [layer.piece(layer.read(), everything, slice(None)) for layer in self.layers]
+        return np.concatenate(parts, axis=2).astype(dtype or np.float64, copy=False)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return np.asarray(self)[key]
+
+    def scaled(self, scale: str) -> Vectors:
+        """The same vectors on another scale, see :meth:`of`."""
+        if scale not in SCALES:
+            raise ValueError(f"no scale {scale!r}; there are {', '.join(SCALES)}")
+        return replace(self, layers=tuple(layer.scaled(scale) for layer in self.layers))
+
+    def centred_by_language(self) -> Vectors:
+        """The same vectors without each language's own mean."""
+        return replace(self, layers=tuple(layer.centred(per_language=True) for layer in self.layers))
+
+    def select(self, sentences: np.ndarray) -> Vectors:
+        """Some of the sentences, by index; the scale stays that of all."""
+        sentences = np.asarray(sentences)
+        return replace(
+            self,
+            layers=tuple(
+                replace(layer, chosen=sentences if layer.chosen is None else layer.chosen[sentences])
+                for layer in self.layers
+            ),
+        )
+
+    @cached_property
+    def squared_norms(self) -> np.ndarray:
+        """‖a‖², shape [language, sentence]; exactly 0 where only rounding is left after centring."""
+        squared = sum(np.einsum("mll->lm", layer.gram) for layer in self.layers)
+        return np.where(squared <= sum(layer.floor() for layer in self.layers), 0.0, squared)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """1 / ‖a‖, shape [language, sentence].
 
         Raises
         ------
-        FileNotFoundError, ValueError
-            When there is no such file, or it holds something else.
+        ValueError
+            For a vector of norm 0 or one that is not finite; the message names language and sentence.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no sums at {path}: capture with keep='sums' writes them")
-        with safe_open(path, framework="numpy") as file:
-            if "sums" not in (file.metadata() or {}):
-                raise ValueError(f"{path} is a safetensors file, but not one of sums")
-            header = json.loads(file.metadata()["sums"])
-            sums = cls.empty(**header, n_groups=file.get_slice("counts").get_shape()[0])
-            for name, mine in sums._tensors().items():
-                mine[...] = file.get_tensor(name)
-        return sums
-
-    def _tensors(self) -> dict[str, np.ndarray]:
-        """Every array by a name of its own; the arrays themselves, not copies."""
-        tensors = {"counts": self.counts}
-        for scope in ("within_layer", "over_layers"):
-            units: UnitSums = getattr(self, scope)
-            tensors[f"{scope}.meanings"] = units.meanings
-            for i in range(len(self.layers)):
-                tensors[f"{scope}.totals.{i}"] = units.totals[i]
-                tensors[f"{scope}.squares.{i}"] = units.squares[i]
-        for name in ("raw_totals", "raw_squares", "raw_meanings"):
-            tensors |= {f"{name}.{i}": values for i, values in enumerate(getattr(self, name))}
-        return tensors
-
-    def _check(self, squared: np.ndarray, sentences: np.ndarray) -> None:
-        wrong = np.argwhere(~(np.isfinite(squared) & (squared > 0)))
+        wrong = np.argwhere(~(np.isfinite(self.squared_norms) & (self.squared_norms > 0)))
         if len(wrong):
-            layer, language, meaning = wrong[0]
-            fault = "of norm 0" if squared[tuple(wrong[0])] == 0 else "that is not finite"
+            language, sentence = wrong[0]
+            first = self.layers[0]
+            named = sentence if first.chosen is None else first.chosen[sentence]
+            where = f"layer {first.label}: " if len(self.layers) == 1 and first.label else ""
+            fault = "has norm 0" if self.squared_norms[language, sentence] == 0 else "is not finite"
+            after = "" if first.centre is None else " after the mean is subtracted"
             raise ValueError(
-                f"layer {self.layers[layer]}: {self.languages[language]} sentence {sentences[meaning]} has "
-                f"an activation {fault}, which has no direction to compare; leave that sentence out"
+                f"{where}vector [language {self.languages[language]}, sentence {named}] {fault}{after}, "
+                "so it has no direction to compare; leave that sentence out"
             )
+        return 1 / np.sqrt(self.squared_norms)
+
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """Cosines of translations u[k, m]·u[l, m], shape [sentence, language, language]."""
+        scale = self.weights.T[:, :, None] * self.weights.T[:, None, :]
+        return sum(layer.gram for layer in self.layers) * scale
+
+    @cached_property
+    def cross(self) -> np.ndarray:
+        """Σ over m' of u[k, m']·u[l, m], shape [sentence, language k, language l]."""
+        return sum(layer.cross(self.weights) for layer in self.layers)
+
+    def tiles(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Pieces of the values: (neurons of all layers, float64 array [language, sentences, neurons])."""
+        start = 0
+        for layer in self.layers:
+            for _, neurons, tile in layer.tiles():
+                yield slice(start + neurons.start, start + neurons.start + tile.shape[2]), tile
+            start += layer.shape[2]
+
+    def units(self) -> Iterable[np.ndarray]:
+        """Unit vectors, some neurons at a time: float32 arrays [language, sentence, some neurons].
+
+        A vector of norm 0 gives zeros: its cosine with any other is taken as 0. They are made anew at each
+        call, unless they are few enough to be kept.
+        """
+        return self._kept_units if np.prod(self.shape) <= KEPT else self._units()
+
+    @cached_property
+    def _kept_units(self) -> list[np.ndarray]:
+        return list(self._units())
+
+    def _units(self) -> Iterator[np.ndarray]:
+        with np.errstate(divide="ignore"):
+            weights = np.where(self.squared_norms > 0, 1 / np.sqrt(self.squared_norms), 0)[:, :, None]
+        for layer in self.layers:
+            for block in layer.by_neurons():
+                yield (block * weights).astype(np.float32)
 
 
-def _squared_norms(values: np.ndarray) -> np.ndarray:
-    """Σ over neurons of values², in float64, shape [language, meaning]."""
-    values = np.asarray(values, dtype=np.float64)
-    return np.einsum("lmn,lmn->lm", values, values)
-
-
-def _add_units(sums: UnitSums, layer: int, units: np.ndarray, groups: np.ndarray) -> None:
-    sums.squares[layer] += np.einsum("lmn,lmn->ln", units, units)
-    over_languages = units.sum(axis=0)
-    meanings = np.einsum("mn,mn->m", over_languages, over_languages)
-    for group in np.unique(groups):
-        chosen = groups == group
-        sums.totals[layer][group] += units[:, chosen].sum(axis=1)
-        sums.meanings[layer, group] += meanings[chosen].sum()
+def check_counts(n_languages: int, n_sentences: int) -> None:
+    """ValueError unless there are pairs of every kind to compare."""
+    if n_languages < 2 or n_sentences < 2:
+        raise ValueError(
+            f"{n_languages} languages × {n_sentences} sentences: comparing needs at least 2 of each"
+        )

@@ -1,6 +1,7 @@
 """Zero-shot accuracy by lm-evaluation-harness, of a model intact or with a region silenced.
 
-``"cloze"`` needs no download: :mod:`lingua_utils.measure.cloze`. ``"xstorycloze"`` is the harness's own XStoryCloze
+``"cloze"`` needs no download: "Egypt and Swedish Krona" goes on with " (Sweden)." and not with
+" (Brazil).", in every language. ``"xstorycloze"`` is the harness's own XStoryCloze
 (Lin et al. 2022, arXiv 2112.10668), from the Hub. The harness runs *inside* the block that silences a region:
 a score taken after that block is the intact model's.
 """
@@ -8,22 +9,28 @@ a score taken after that block is the intact model's.
 import contextlib
 import importlib.util
 import io
+import json
 import os
+import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, product, zip_longest
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from lingua_utils.measure.ablation import random_regions, silence
-from lingua_utils.measure.cloze import METRICS, cloze_items, write_cloze, write_tasks
-from lingua_utils.measure.retrieval import wilson
+from lingua_utils.measure.ablation import silence
+from lingua_utils.measure.intervals import wilson
 from lingua_utils.models.loading import LoadedModel
 from lingua_utils.text.languages import LANGUAGES, check_languages
+from lingua_utils.text.world import Clause, World, clause_text, render
 
-__all__ = ["Harness", "accuracy", "change", "cloze_items", "tables", "write_cloze"]
+METRICS = ("acc", "acc_bytes")
+"""Is the right choice the likeliest: as it is, and per byte of it."""
+
+_OPENING = ("country", "language", "currency")
+_ASKED = ("language", "currency")
 
 TASKS = {"cloze": 1 / 4, "xstorycloze": 1 / 2}
 """The tasks, and how often a guess is right."""
@@ -181,7 +188,7 @@ def accuracy(
         Without lm-evaluation-harness.
     """
     harness = Harness(loaded, languages, task, n_items, seed, batch_size)
-    table = _summary(harness, harness.correct(region, to=to, means=means))
+    table = accuracy_table(harness, harness.correct(region, to=to, means=means))
     return table.rename(columns={"text_language": "language"})
 
 
@@ -190,104 +197,14 @@ def languages_of(task: str, languages: Sequence[str]) -> tuple[str, ...]:
     return tuple(code for code in languages if task == "cloze" or LANGUAGES[code].xstory_cloze)
 
 
-def tables(
-    loaded: LoadedModel,
-    regions: Mapping[str, np.ndarray] | None,
-    languages: str | Sequence[str] | None = None,
-    seed: int = 0,
-    *,
-    method: str = "zscore",
-    task: str = "cloze",
-    n_items: int = 200,
-    n_items_silenced: int = 100,
-    n_controls: int = 1,
-    to: str = "zero",
-    means: np.ndarray | None = None,
-    batch_size: int | None = None,
-    progress: bool = True,
-) -> dict[str, pd.DataFrame]:
-    """What stage 07 writes: accuracy intact, with each language's region silenced, and with random ones.
-
-    Parameters
-    ----------
-    loaded, languages, seed, task, to, means, batch_size
-        As for :func:`accuracy`.
-    regions : mapping of language to bool array [layer, neuron], or None
-        The regions to silence one by one; None or empty measures the intact model only.
-    method : str
-        What selected them; goes into the table.
-    n_items, n_items_silenced : int
-        Items a language with the model intact and with a region silenced: the first of the same ones.
-    n_controls : int
-        Random regions beside each region, with as many neurons in each layer.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    dict with "tasks" : DataFrame
-        One row per silenced region and language of the text. ``method`` is "intact", the method, or "random"
-        for a control; ``region_language`` is "none" for the intact model, and for a control the language
-        whose region it matches; ``draw`` counts its controls. Then ``text_language`` and the columns of
-        :func:`accuracy`, and the ``change`` in accuracy from the intact model's *on the same items*, with its
-        95 % interval ``change_low``, ``change_high``.
-    """
-    runs: list[tuple[str, str, int, np.ndarray | None]] = [("intact", "none", 0, None)]
-    widths = [site.width for site in loaded.sites]
-    for language, region in (regions or {}).items():
-        with silence(loaded, region, to, means):
-            runs.append(
-                (method, language, 0, region)
-            )  # a region that cannot be silenced fails here, not later
-        controls = random_regions(region, n_controls, seed, widths=widths) if n_controls else ()
-        runs += [("random", language, draw, control) for draw, control in enumerate(controls)]
-    harness = Harness(loaded, languages, task, n_items, seed, batch_size)
-    intact, parts = None, []
-    for name, region_language, draw, region in tqdm(runs, desc=task, disable=not progress):
-        asked = n_items if region is None else min(n_items, n_items_silenced)
-        correct = harness.correct(region, asked, to, means)
-        intact = correct if region is None else intact
-        part = _summary(harness, correct)
-        part.insert(0, "method", name)
-        part.insert(1, "region_language", region_language)
-        part.insert(2, "draw", draw)
-        part["change"], part["change_low"], part["change_high"] = change(
-            intact[:, : correct.shape[1], 0], correct[..., 0]
-        )
-        parts.append(part)
-    return {"tasks": pd.concat(parts, ignore_index=True)}
-
-
-def change(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Change in the share of right answers to the same items, with its 95 % interval.
-
-    The interval is Agresti and Min's (2005) for matched pairs: half an item more in each cell of
-    before × after keeps it from being empty when no answer changed.
-
-    Parameters
-    ----------
-    before, after : bool arrays [..., item]
-
-    Returns
-    -------
-    change, low, high : arrays [...]
-        Between -1 and 1.
-    """
-    gained, lost = (after & ~before).sum(axis=-1), (before & ~after).sum(axis=-1)
-    n = before.shape[-1] + 2
-    centre = (gained - lost) / n
-    margin = 1.96 * np.sqrt((gained + lost + 1) / n - centre**2) / np.sqrt(n)
-    low, high = np.maximum(centre - margin, -1), np.minimum(centre + margin, 1)
-    return (gained - lost) / (n - 2), low, high
-
-
-def _summary(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
+def accuracy_table(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
+    """Shares of right answers by language, with intervals, of what :meth:`Harness.correct` gives."""
     n_items = correct.shape[1]
     share = correct.mean(axis=1)
     low, high = wilson(share, n_items)
     return pd.DataFrame(
         {
-            "text_language": harness.languages,
+            "text_language": list(harness.languages),
             "accuracy": share[:, 0],
             "low": low[:, 0],
             "high": high[:, 0],
@@ -381,3 +298,138 @@ def _contained() -> Iterator[None]:
     finally:
         for name in set(os.environ) - before:
             del os.environ[name]
+
+
+# -- the cloze
+
+
+def cloze_items(
+    languages: str | Sequence[str] | None = None, n_items: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """Beginnings of sentences about the small world, each with four endings of which one is right.
+
+    No ending, right or wrong, makes a sentence with a pair of countries or an order of clauses that training
+    shows; the pairs are those of the test split. Four countries make four items, in which each is right once
+    and the same endings stand in the same places: a model that looks at nothing but the endings, or their
+    places, scores exactly 1/4.
+
+    Parameters
+    ----------
+    languages : codes, or None for the default ten
+        Every item is asked in all of them. A country that one of them cannot name is not used.
+    n_items : int
+        Items a language; the first of more are the same.
+    seed : int
+        Seed of the drawing.
+
+    Returns
+    -------
+    DataFrame
+        ``language``, ``item`` (0, 1, ...), ``context``, ``choices`` (list of 4 str), ``answer`` (0 to 3).
+
+    Raises
+    ------
+    ValueError
+        For an unknown language, no items, or more of them than the world has.
+
+    Examples
+    --------
+    >>> items = cloze_items(["eng_Latn", "fra_Latn"], n_items=4)
+    >>> sorted(items.answer[items.language == "fra_Latn"])
+    [0, 1, 2, 3]
+    """
+    languages = check_languages(languages)
+    questions = _questions(languages, seed)
+    if not 1 <= n_items <= 4 * len(questions):
+        raise ValueError(
+            f"n_items is {n_items}; in the languages asked for, the cloze has 1 to {4 * len(questions)}"
+        )
+    rows = []
+    for language, item in product(languages, range(n_items)):
+        opening, asked, countries = questions[item // 4]
+        answer = item % 4
+        names = [clause_text(Clause("country", country), language) for country in countries]
+        sentence = render((opening, Clause(asked, countries[answer])), language)
+        # Cut before the space: there every tokenizer starts a new token.
+        context, _, end = sentence.rpartition(f" ({names[answer]})")
+        rows.append((language, item, context, [f" ({name}){end}" for name in names], answer))
+    return pd.DataFrame(rows, columns=["language", "item", "context", "choices", "answer"])
+
+
+def _questions(languages: tuple[str, ...], seed: int) -> list[tuple[Clause, str, tuple[str, ...]]]:
+    """Opening clauses, what is asked after each, and four countries that may end it; each country in turn."""
+    world, rng = World(), random.Random(f"cloze {seed}")
+    unseen = world.orders["test", False] + world.orders["dev", False]
+    orders = [(opening, asked) for opening, asked in product(_OPENING, _ASKED) if (opening, asked) in unseen]
+    sayable = [
+        country
+        for country in sorted(world.bridged)
+        if all(_is_sayable(Clause(kind, country), languages) for kind in _OPENING)
+    ]
+    turns = []
+    for country in sayable:
+        partners = [
+            other for other in sayable if frozenset((country, other)) in world.pairs["test", "bridged"]
+        ]
+        turn = [
+            (Clause(opening, country), asked, tuple(rng.sample(four, 4)))
+            for four in combinations(partners, 4)
+            for opening, asked in orders
+        ]
+        turns.append(rng.sample(turn, len(turn)))
+    rng.shuffle(turns)
+    return [question for turn in zip_longest(*turns) for question in turn if question]
+
+
+def _is_sayable(clause: Clause, languages: tuple[str, ...]) -> bool:
+    """Whether every language has the words, and none of them a digit."""
+    texts = [clause_text(clause, language) for language in languages]
+    return None not in texts and not any(letter.isdigit() for letter in "".join(texts))
+
+
+def write_cloze(
+    folder: str | Path, languages: str | Sequence[str] | None = None, n_items: int = 200, seed: int = 0
+) -> Path:
+    """Write the cloze as tasks of the harness: ``lm_eval --include_path FOLDER --tasks cloze`` runs them.
+
+    One task for each language (``cloze_eng_Latn``) over local JSON lines, and the group ``cloze``, which is
+    their mean. Nothing is read or kept outside the folder.
+    """
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    configs = {}
+    for language, items in cloze_items(languages, n_items, seed).groupby("language", sort=False):
+        data = folder / f"{language}.jsonl"
+        items.drop(columns="language").to_json(data, orient="records", lines=True, force_ascii=False)
+        configs[f"cloze_{language}"] = {
+            "dataset_path": "json",
+            "dataset_kwargs": {
+                "data_files": {"test": str(data)},
+                "cache_dir": str(folder / "cache"),
+                "keep_in_memory": True,
+            },
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "context",
+            "doc_to_choice": "choices",
+            "doc_to_target": "answer",
+            "target_delimiter": "",
+            "metadata": {"version": 1.0},
+        }
+    return write_tasks(folder, "cloze", configs)
+
+
+def write_tasks(folder: Path, group: str, configs: Mapping[str, dict]) -> Path:
+    """Write zero-shot tasks of the harness and the group of them, one YAML file for each (JSON is YAML)."""
+    metrics = [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in METRICS]
+    means = [{"metric": name, "aggregation": "mean", "weight_by_size": True} for name in METRICS]
+    files = {
+        name: {"task": name, **config, "num_fewshot": 0, "metric_list": metrics}
+        for name, config in configs.items()
+    }
+    files[group] = {"group": group, "task": list(configs), "aggregate_metric_list": means}
+    for name, content in files.items():
+        (folder / f"{name}.yaml").write_text(
+            json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
+    return folder

@@ -1,64 +1,38 @@
 """Tables of many runs as one, in the order of training: from this machine, or as they were published."""
 
+from __future__ import annotations
+
 import argparse
-import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from lingua_utils import files
-from lingua_utils.measure.trends import (
-    Estimate,
-    Trend,
-    accuracy_and_sads,
-    end_points,
-    rank_correlation,
-    trend,
-)
+from lingua_utils import files, hub
 from lingua_utils.models.training import lab_folder
-from lingua_utils.revisions import progress, training_order
 from lingua_utils.runs import sheets
+from lingua_utils.runs.run import MANIFEST, read_manifest
+from lingua_utils.runs.settings import WHICH_MODEL, RunSettings, of_stages
 
-__all__ = [
-    "Estimate",
-    "Trend",
-    "accuracy_and_sads",
-    "collate",
-    "collate_losses",
-    "complete",
-    "end_points",
-    "provenance",
-    "publish",
-    "rank_correlation",
-    "repeated_weights",
-    "trend",
-]
-
-KEYS = ["corpus", "model_id", "revision"]
-# Small enough to keep under version control: what every run has, and what some runs have as well.
-PUBLISHED = ("similarity", "variance", "retrieval", "blocks")
-PUBLISHED_WHERE_RUN = (
-    "region_counts",
-    "region_null",
-    "silencing",
-    "selectivity",
-    "dose",
-    "accuracy",
-    "tasks",
-    "projection",
-)
+SETTINGS = [setting.name for setting in fields(RunSettings)]
+# How a run was made, not what was measured.
+_HOW = ("device",)
+# A picture of many runs may show these side by side; whatever else differs would be mixed up.
+APART = (*WHICH_MODEL, *_HOW)
 
 
 def collate(
     table: str,
     results: str | Path = "results",
     published: str | Path | None = None,
-    sheet: str | Path | None = None,
-    corpus: str | None = None,
+    rows: Sequence[sheets.Row] | None = None,
+    like: RunSettings | None = None,
+    apart: Sequence[str] = APART,
 ) -> pd.DataFrame:
-    """One table of all runs, in the order of training.
+    """One table of many runs, in the order of training, with their settings as columns.
 
     A revision with the same weights as an earlier one of its model (:func:`repeated_weights`) is no further
     point of a curve and is left out.
@@ -68,74 +42,70 @@ def collate(
     table : str
         Name of a table that a stage writes, such as ``"similarity"``.
     results : str or Path
-        Root of all results, ``<corpus>/<model>/<revision>/``.
+        Root of all results.
     published : str or Path, optional
         Folder that :func:`publish` wrote; its rows stand in for runs that are not under ``results``.
-    sheet : str or Path, optional
-        Only the runs of this sample sheet.
-    corpus : str, optional
-        Only the runs on this corpus, by the name of its folder.
+    rows : rows of a sample sheet, optional
+        Only their runs.
+    like : RunSettings, optional
+        Only runs that agree with these settings in all but ``apart``.
+    apart : sequence of str
+        Settings in which the runs may differ, and ``"code"`` where they may come from different code.
 
     Returns
     -------
     DataFrame
-        The rows of all runs with ``corpus``, ``model_id``, ``revision``, ``step``, ``tokens`` (Int64; missing
-        where the revision names none, which is then sorted last) and ``published`` in front.
+        In front every setting, ``step`` and ``tokens`` (Int64; missing where the revision names none, which
+        is then sorted last), ``published``, ``code``, and what the model is: ``model_type``,
+        ``n_parameters``, ``n_layers``, ``n_neurons``.
 
     Raises
     ------
     FileNotFoundError
         When no run has such a table.
+    ValueError
+        When the runs differ in a setting that is not in ``apart``; the message names it and its values.
     """
-    parts = [
-        _with_keys(pd.read_parquet(folder / f"{table}.parquet"), manifest["run"])
-        for folder, manifest in _manifests(results)
-        if (folder / f"{table}.parquet").is_file()
-    ]
-    done = {key for part in parts for key in _keys(part)}
-    parts.append(_published(table, published, done))
-    parts = [part for part in parts if len(part)]
-    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=KEYS)
-    repeated = repeated_weights(results, published)
-    whole = whole[~_keys(whole).isin(_keys(repeated))]
-    if sheet is not None:
-        whole = whole[_keys(whole).isin(_sheet_keys(sheets.read_sheet(sheet)))]
-    if corpus is not None:
-        whole = whole[whole["corpus"] == corpus]
+    stage = sheets.stage_of(table)
+    found = [_with_run(frame, manifest, table) for manifest, frame in _live(table, results)]
+    found.append(
+        _published(table, published, done=[_identity(frame.iloc[0]) for frame in found if len(frame)])
+    )
+    found = [frame for frame in found if len(frame)]
+    whole = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=SETTINGS)
+    if like is not None:
+        for name in (name for name in of_stages([stage.name]) if name not in apart):
+            whole = whole[whole[name] == getattr(like, name)]
+    if rows is not None:
+        wanted = {_identity(row.settings.as_dict()) for row in rows}
+        whole = whole[[_identity(row) in wanted for row in whole[SETTINGS].to_dict("records")]]
+    repeated = {_identity(row) for row in repeated_weights(results, published)[SETTINGS].to_dict("records")}
+    whole = whole[[_identity(row) not in repeated for row in whole[SETTINGS].to_dict("records")]]
     if whole.empty:
-        among = f" on corpus {corpus!r}" if corpus is not None else ""
+        among = f" that agrees with {like.folder}" if like is not None else ""
         raise FileNotFoundError(
-            f"no table {table!r}{among} in {files.resolve(results)}: run the stage that writes it"
+            f"no table {table!r}{among} in {files.resolve(results)}: run {stage.notebook} there first, "
+            "or `make results`"
         )
-    return whole.sort_values(["corpus", "model_id", "step"], kind="stable", ignore_index=True)
+    _check_alike(table, whole, of_stages([stage.name]), apart)
+    order = ["corpus", "model_id", "training_seed", "step"]
+    return whole.sort_values(order, kind="stable", ignore_index=True)
 
 
-def complete(
-    rows: Sequence[dict], stages: Sequence[str], results: str | Path, published: str | Path | None = None
-) -> None:
-    """Measure what is missing of some rows: stages that were neither done here nor published.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of a sample sheet (:func:`lingua_utils.runs.sheets.read_sheet`).
-    stages : sequence of str
-        The stages that are needed; of each row those that it asks for.
-    results : str or Path
-        Root of all results.
-    published : str or Path, optional
-        Folder that :func:`publish` wrote.
-    """
-    live, kept = _live_and_published(results, published)
-    done = {_key(manifest["run"]): manifest["stages"] for manifest in live + kept}
-    for row in rows:
-        run = sheets.run_of(row, results)
-        for stage in stages:
-            if stage in row["stages"].split() and stage not in done.get(_key(run.parameters), ()):
-                run.stage(stage)
+def _check_alike(table: str, whole: pd.DataFrame, settings: Sequence[str], apart: Sequence[str]) -> None:
+    for name in [*settings, "code"]:
+        values = list(dict.fromkeys(whole[name]))
+        if name not in apart and len(values) > 1:
+            way_out = (
+                "measure them anew with the same code, or allow it: apart=(..., 'code')"
+                if name == "code"
+                else f"choose with like=..., or allow it: apart=(..., {name!r})"
+            )
+            shown = " and ".join(str(value) for value in values[:3])
+            raise ValueError(f"{table!r} of runs that differ in {name}: {shown}; {way_out}")
 
 
-def collate_losses(published: str | Path | None = None) -> pd.DataFrame:
+def losses(published: str | Path | None = None) -> pd.DataFrame:
     """Held-out loss of all lab models through training.
 
     Read where the models were trained; from the folder ``published`` for those not trained here.
@@ -143,149 +113,159 @@ def collate_losses(published: str | Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``model_id``, ``published``, ``step``, ``language``, ``loss`` (nats per token), ``bits_per_byte``.
+        ``model_id``, ``training_seed``, ``published``, ``step``, ``language``, ``loss`` (nats per token),
+        ``bits_per_byte``.
 
     Raises
     ------
     FileNotFoundError
         When there are none at all.
     """
-    parts = [
-        pd.read_parquet(path).assign(model_id=f"lab/{path.parent.name}", published=False)
-        for path in sorted(lab_folder().glob("*/losses.parquet"))
-    ]
+    found: dict[tuple, pd.DataFrame] = {}
     kept = _read_published("losses", published)
     if kept is not None:
-        trained = [model_id for part in parts for model_id in part["model_id"].unique()]
-        parts.append(kept[~kept["model_id"].isin(trained)])
-    if not parts:
+        found |= dict(iter(kept.groupby(["model_id", "training_seed"])))
+    # Of a model that was trained again by other code the newest counts.
+    for path in sorted(lab_folder().glob("*/losses.parquet"), key=lambda path: path.stat().st_mtime):
+        recipe = json.loads((path.parent / "lab.json").read_text(encoding="utf-8"))["recipe"]
+        model = {"model_id": f"lab/{recipe['name']}", "training_seed": recipe["seed"]}
+        found[tuple(model.values())] = pd.read_parquet(path).assign(**model, published=False)
+    if not found:
         raise FileNotFoundError(f"no losses in {lab_folder()}: train a lab model first")
-    whole = pd.concat(parts, ignore_index=True)
-    leading = ["model_id", "published"]
+    leading = ["model_id", "training_seed", "published"]
+    whole = pd.concat([found[model] for model in sorted(found)], ignore_index=True)
     return whole[leading + [name for name in whole if name not in leading]]
 
 
-def publish(
-    results: str | Path, rows: Sequence[dict], folder: str | Path, tables: Sequence[str] = PUBLISHED
-) -> Path:
+def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path) -> Path:
     """Write the small tables of some runs, and their manifests, where a book without results finds them.
 
     Parameters
     ----------
     results : str or Path
         Root of all results.
-    rows : sequence of dict
-        Rows of a sample sheet (:func:`lingua_utils.runs.sheets.read_sheet`).
+    rows : rows of a sample sheet
     folder : str or Path
         Replaced as a whole: ``<table>.parquet`` (numbers in float32), ``losses.parquet`` of the lab models
         among the rows, ``manifests.json``.
-    tables : sequence of str
-        What every run must have; of the later stages, what there is goes along.
 
     Raises
     ------
     FileNotFoundError
-        When a run has not been done, or lacks one of the tables; nothing is written then.
+        When a run lacks a table of a stage that its row asks for; nothing is written then.
     """
-    wanted = _sheet_keys(rows)
-    collated = {}
-    for table in tables:
-        whole = collate(table, results).drop(columns="published")
-        missing = [key for key in wanted if key not in _keys(whole)]
-        if missing:
-            raise FileNotFoundError(f"no table {table!r} of run {', '.join(missing[0])}: run it first")
-        collated[table] = whole[_keys(whole).isin(wanted)]
-    for table in PUBLISHED_WHERE_RUN:
-        with contextlib.suppress(FileNotFoundError):
-            whole = collate(table, results).drop(columns="published")
-            collated[table] = whole[_keys(whole).isin(wanted)]
-    models = {model_id for _, model_id, _ in wanted if model_id.startswith("lab/")}
+    collated: dict[str, pd.DataFrame] = {}
+    for stage in sheets.STAGES:
+        asking = [row for row in rows if stage.name in row.stages]
+        for table in stage.published if asking else ():
+            everything = (*SETTINGS, "code")
+            collated[table] = collate(table, results, rows=asking, apart=everything).drop(columns="published")
+            there = {_identity(row) for row in collated[table][SETTINGS].to_dict("records")}
+            repeated = {_identity(row) for row in repeated_weights(results)[SETTINGS].to_dict("records")}
+            for row in asking:
+                if _identity(row.settings.as_dict()) not in there | repeated:
+                    raise FileNotFoundError(f"no table {table!r} of run {row.settings.folder}: run it first")
+    models = {
+        (row.settings.model_id, row.settings.training_seed)
+        for row in rows
+        if row.settings.model_id.startswith("lab/")
+    }
     if models:
-        losses = collate_losses().drop(columns="published")
-        collated["losses"] = losses[losses["model_id"].isin(models)]
-    manifests = [manifest for _, manifest in _manifests(results) if _key(manifest["run"]) in wanted]
+        all_losses = losses().drop(columns="published")
+        of_rows = [key in models for key in zip(all_losses.model_id, all_losses.training_seed, strict=True)]
+        collated["losses"] = all_losses[of_rows]
+    wanted = {_identity(row.settings.as_dict()) for row in rows}
+    manifests = [m for _, m in _manifests(results) if _identity(m["settings"]) in wanted]
     with files.writing(files.resolve(folder), folder=True) as temporary:
         for table, frame in collated.items():
             small = frame.astype({name: "float32" for name in frame.select_dtypes("float64")})
             small.to_parquet(temporary / f"{table}.parquet", index=False, compression="zstd")
-        (temporary / "manifests.json").write_text(json.dumps(manifests, indent=1, ensure_ascii=False))
+        text = json.dumps(manifests, indent=1, ensure_ascii=False)
+        (temporary / "manifests.json").write_text(text, encoding="utf-8")
     return files.resolve(folder)
 
 
 def repeated_weights(results: str | Path = "results", published: str | Path | None = None) -> pd.DataFrame:
     """Revisions whose weights are those of an earlier revision of the same model, by their hash.
 
-    Two tags of a series can hold one checkpoint; a step between them in a curve would be none.
+    Two tags of a series can hold one checkpoint, which is then no step of a curve.
 
     Returns
     -------
     DataFrame
-        ``corpus``, ``model_id``, ``revision``, ``same_as``; a row a repeated revision.
+        One row for each repeated revision: every setting, and ``same_as``.
     """
-    live, kept = _live_and_published(results, published)
-    manifests = sorted(live + kept, key=lambda manifest: training_order(manifest["run"]["revision"]))
+    manifests = sorted(
+        _all_manifests(results, published), key=lambda m: hub.training_order(m["settings"]["revision"])
+    )
     first: dict[tuple, str] = {}
-    rows = []
+    repeated = []
     for manifest in manifests:
-        corpus, model_id, revision = _key(manifest["run"])
-        for weights in {stage["weights"] for stage in manifest["stages"].values() if stage.get("weights")}:
-            same_as = first.setdefault((corpus, model_id, weights), revision)
-            if same_as != revision:
-                rows.append((corpus, model_id, revision, same_as))
-    return pd.DataFrame(rows, columns=[*KEYS, "same_as"])
+        settings = manifest["settings"]
+        beside = tuple(value for name, value in settings.items() if name not in ("revision", *_HOW))
+        revision, weights = settings["revision"], manifest["fingerprints"]["weights"]
+        same_as = first.setdefault((beside, weights), revision)
+        if same_as != revision:
+            repeated.append(settings | {"same_as": same_as})
+    return pd.DataFrame(repeated, columns=[*SETTINGS, "same_as"])
 
 
-def provenance(
-    results: str | Path = "results", published: str | Path | None = None, corpus: str | None = None
-) -> pd.DataFrame:
-    """One row a run and stage: when, on what and how long it was computed, and whether it was published."""
-    live, kept = _live_and_published(results, published)
-    columns = ["finished", "seconds", "device", "digest", "corpus_fingerprint"]
+def provenance(results: str | Path = "results", published: str | Path | None = None) -> pd.DataFrame:
+    """One row for each run and table: when, by what code and how long it was computed, and where."""
+    columns = ["finished", "seconds", "device", "threads", "code"]
     rows = [
-        {key: manifest["run"][key] for key in KEYS}
-        | {"stage": stage, "published": is_published}
+        {name: manifest["settings"][name] for name in ("corpus", *WHICH_MODEL)}
+        | {"table": table, "published": manifest["published"]}
         | {column: entry.get(column) for column in columns}
-        for is_published, manifests in ((False, live), (True, kept))
-        for manifest in manifests
-        for stage, entry in manifest["stages"].items()
+        for manifest in _all_manifests(results, published)
+        for table, entry in manifest.get("tables", {}).items()
     ]
-    table = pd.DataFrame(rows, columns=[*KEYS, "stage", "published", *columns])
-    return table if corpus is None else table[table["corpus"] == corpus].reset_index(drop=True)
+    return pd.DataFrame(rows, columns=["corpus", *WHICH_MODEL, "table", "published", *columns])
 
 
 def _manifests(results: str | Path) -> Iterator[tuple[Path, dict]]:
     """(folder, manifest) of every run; what is still being written, in hidden folders, is passed over."""
     root = files.resolve(results)
-    for path in sorted(root.rglob("manifest.json")):
+    for path in sorted(root.glob(f"*/*/*/{MANIFEST}")):
         if not any(part.startswith(".") for part in path.relative_to(root).parts):
-            yield path.parent, json.loads(path.read_text())
+            manifest = read_manifest(path.parent)
+            if manifest and set(SETTINGS) <= set(manifest.get("settings", {})):
+                yield path.parent, manifest
 
 
-def _live_and_published(results: str | Path, published: str | Path | None) -> tuple[list[dict], list[dict]]:
+def _live(table: str, results: str | Path) -> Iterator[tuple[dict, pd.DataFrame]]:
+    for folder, manifest in _manifests(results):
+        if table in manifest.get("tables", {}) and (folder / f"{table}.parquet").is_file():
+            yield manifest, pd.read_parquet(folder / f"{table}.parquet")
+
+
+def _all_manifests(results: str | Path, published: str | Path | None) -> list[dict]:
     """Manifests of the runs done here, and of the published ones that were not."""
-    live = [manifest for _, manifest in _manifests(results)]
-    done = {_key(manifest["run"]) for manifest in live}
-    return live, [kept for kept in _published_manifests(published) if _key(kept["run"]) not in done]
+    live = [manifest | {"published": False} for _, manifest in _manifests(results)]
+    done = {_identity(manifest["settings"]) for manifest in live}
+    path = files.find(published) / "manifests.json" if published else None
+    kept = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else []
+    return live + [m | {"published": True} for m in kept if _identity(m["settings"]) not in done]
 
 
-def _key(run: dict) -> tuple[str, str, str]:
-    return run["corpus"], run["model_id"], run["revision"]
+def _identity(settings: Any) -> tuple:
+    """What is measured, as a key: every setting but how it was run."""
+    return tuple(settings[name] for name in SETTINGS if name not in _HOW)
 
 
-def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(frame[KEYS])
-
-
-def _sheet_keys(rows: Sequence[dict]) -> list[tuple[str, str, str]]:
-    return [_key(sheets.run_of(row).parameters) for row in rows]
-
-
-def _with_keys(frame: pd.DataFrame, run: dict) -> pd.DataFrame:
-    step, tokens = (pd.array([number], dtype="Int64") for number in progress(run["revision"]))
+def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
+    """A run's table with its settings, progress and model in front."""
+    step, tokens = (pd.array([n], dtype="Int64") for n in hub.progress(manifest["settings"]["revision"]))
+    model = manifest.get("model", {})
+    entry = manifest["tables"][table]
     leading = pd.DataFrame(
-        {key: [run[key]] for key in KEYS} | {"step": step, "tokens": tokens, "published": [False]}
+        {name: [manifest["settings"][name]] for name in SETTINGS}
+        | {"step": step, "tokens": tokens, "published": [False]}
+        | {"code": [f"{entry['code'][:8]}+{entry['modules'][:8]}"]}
+        | {name: [model.get(name)] for name in ("model_type", "n_parameters", "n_layers", "n_neurons")}
     )
-    return leading.loc[[0] * len(frame)].reset_index(drop=True).join(frame.reset_index(drop=True))
+    own = frame[[name for name in frame if name not in leading]].reset_index(drop=True)
+    return leading.loc[[0] * len(frame)].reset_index(drop=True).join(own)
 
 
 def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | None:
@@ -293,24 +273,16 @@ def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | Non
     return pd.read_parquet(path).assign(published=True) if path and path.is_file() else None
 
 
-def _published(table: str, folder: str | Path | None, done: set[tuple]) -> pd.DataFrame:
-    """Published rows of the runs that are not done here, columns as in :func:`_with_keys`."""
+def _published(table: str, folder: str | Path | None, done: Sequence[tuple]) -> pd.DataFrame:
+    """Published rows of the runs that are not done here."""
     kept = _read_published(table, folder)
-    if kept is None:
-        return pd.DataFrame(columns=KEYS)
-    kept = kept[[key not in done for key in _keys(kept)]].astype({"step": "Int64"})
-    kept["tokens"] = pd.array([progress(revision).tokens for revision in kept["revision"]], dtype="Int64")
-    leading = [*KEYS, "step", "tokens", "published"]
-    return kept[leading + [name for name in kept if name not in leading]]
-
-
-def _published_manifests(folder: str | Path | None) -> list[dict]:
-    path = files.find(folder) / "manifests.json" if folder else None
-    return json.loads(path.read_text()) if path and path.is_file() else []
+    if kept is None or kept.empty:
+        return pd.DataFrame(columns=SETTINGS)
+    return kept[[_identity(row) not in done for row in kept[SETTINGS].to_dict("records")]]
 
 
 def main() -> None:
-    """Publish the tables of a sample sheet: ``python -m lingua_utils.runs.collate --runs runs/lab-all.csv``."""
+    """Publish the tables of a sample sheet: ``python -m lingua_utils.runs.collate --runs SHEET``."""
     parser = argparse.ArgumentParser(prog="python -m lingua_utils.runs.collate", description=main.__doc__)
     parser.add_argument("--runs", default="runs/lab-all.csv", help="sample sheet")
     parser.add_argument("--results", default="results", help="root of the results")

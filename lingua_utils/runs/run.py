@@ -1,85 +1,51 @@
-"""A run: one model at one revision, measured on one corpus, and what each stage wrote about it.
+"""A run: one model at one revision, measured on one corpus, and the tables that notebooks make of it.
 
-A stage is computed once. Its key is a hash of everything its numbers depend on: the run's parameters,
-the content of the corpus and of the weights, the source of the modules it uses, the versions of the
-libraries, and the keys of the stages it reads. What is in the run's folder under the same key is read,
-anything else is computed anew.
+A table is made by a function of a notebook that is marked with :meth:`Run.table`. It is computed once and
+read afterwards. What is in the run's folder under the same key is read, anything else is computed anew; the
+key covers the function, all code of the package that it uses, the settings, text, weights, and the tables
+that it reads (:mod:`lingua_utils.runs.keys`).
 """
 
-import ast
+from __future__ import annotations
+
 import datetime
-import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+import lingua_utils
 from lingua_utils import files
-from lingua_utils.text import languages
+from lingua_utils.runs.keys import Code, digest, module_digests
+from lingua_utils.runs.settings import RunSettings
 
-Tables = dict[str, pd.DataFrame]
+if TYPE_CHECKING:
+    from lingua_utils.measure.activations import Activations
+    from lingua_utils.measure.regions import Regions
+    from lingua_utils.models.loading import LoadedModel
+    from lingua_utils.text.corpus import ParallelCorpus
 
-LIBRARIES = ("torch", "transformers", "numpy", "babel")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the pipeline: which module computes it, what it reads, and how."""
-
-    module: str
-    needs: tuple[str, ...]
-    compute: Callable[["Run"], Tables]
-
-
-def _similarity(run: "Run") -> Tables:
-    from lingua_utils.measure import similarity
-
-    return similarity.tables(run.activations(), seed=run.seed)
-
-
-def _regions(run: "Run") -> Tables:
-    from lingua_utils.measure import regions
-
-    return regions.tables(run.activations(), seed=run.seed)
-
-
-def _ablation(run: "Run") -> Tables:
-    from lingua_utils.measure import ablation
-
-    return ablation.tables(run.loaded, run.regions(), run.corpus("test"), run.activations(), seed=run.seed)
-
-
-def _accuracy(run: "Run") -> Tables:
-    from lingua_utils.measure import tasks
-
-    asked = tasks.languages_of(run.task, run.corpus().languages)
-    return {"accuracy": tasks.accuracy(run.loaded, asked, run.task, seed=run.seed)}
-
-
-def _tasks(run: "Run") -> Tables:
-    from lingua_utils.measure import tasks
-
-    regions = run.regions()["calibrated"]
-    by_language = {language: regions.of(language) for language in regions.languages}
-    asked = tasks.languages_of(run.task, run.corpus().languages)
-    return tasks.tables(run.loaded, by_language, asked, run.seed, method="calibrated", task=run.task)
-
-
-# The stages that write tables. A new one is a module with a function that returns tables, and a row here.
-STAGES = {
-    "similarity": Stage("similarity", ("activations",), _similarity),
-    "regions": Stage("regions", ("activations",), _regions),
-    "ablation": Stage("ablation", ("regions", "activations"), _ablation),
-    "accuracy": Stage("tasks", (), _accuracy),
-    "tasks": Stage("tasks", ("regions",), _tasks),
+# Whatever a number may depend on.
+LIBRARIES = (
+    *("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "statsmodels"),
+    *("pandas", "pyarrow", "babel", "langcodes", "lm-eval", "datasets"),
+)
+# The code behind what a table asks of its run.
+_CODE_OF = {
+    "activations": "lingua_utils.measure.activations",
+    "regions": "lingua_utils.measure.regions",
+    "loaded": "lingua_utils.models.loading",
 }
+MANIFEST = "manifest.json"
 
 
 class Run:
@@ -89,123 +55,75 @@ class Run:
     ----------
     model_id, revision : str
         ``"lab/bloom-m"``, a local folder or a Hub repository; a branch, a tag or a lab checkpoint.
-    corpus : str
-        ``"world"``, ``"phrasebook"``, or a path that :func:`lingua_utils.text.corpus.load_corpus` reads.
-    languages : str or sequence of str, optional
-        FLORES codes; ``"default"`` means the default ten for generated text and every language of a file.
-    n_sentences : int, optional
-        Meanings to measure; all of them (or the corpus's default) when not given.
-    digits : str, optional
-        ``"none"``, ``"latin"`` or ``"native"``; the corpus's default when not given.
-    pooling : {"mean", "skip_first", "last"}
-        How the tokens of a sentence become one vector.
-    dtype : {"auto", "float32", "bfloat16", "float16"}
-        Type that the model runs in; ``"auto"`` as its weights were saved.
-    device : str, optional
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"`` for all GPUs together; the best there is
-        when not given. Recorded, but no part of what is measured.
-    task : {"cloze", "xstorycloze"}
-        What the stages ``accuracy`` and ``tasks`` ask; the second is read from the Hub.
-    seed : int
-        Seed of the corpus and of every resampling.
     results : str or Path
         Root of all results; relative paths start at the project's root.
+    **settings
+        Any other of :class:`~lingua_utils.runs.settings.RunSettings`.
 
     Raises
     ------
     ValueError
-        For a parameter that cannot work, before anything is loaded.
+        For a setting that cannot work, before anything is loaded.
+
+    Examples
+    --------
+    >>> run = Run("lab/bloom-m", "step000600", n_sentences=60)
+    >>> @run.table  # doctest: +SKIP
+    ... def lengths():
+    ...     for language, texts in zip(run.corpus().languages, run.corpus().texts):
+    ...         yield {"language": language, "characters": sum(map(len, texts))}
     """
 
     def __init__(
-        self,
-        model_id: str,
-        revision: str = "main",
-        *,
-        corpus: str = "world",
-        languages: str | tuple[str, ...] | None = None,
-        n_sentences: int | None = None,
-        digits: str | None = None,
-        pooling: str = "mean",
-        dtype: str = "auto",
-        device: str | None = None,
-        task: str = "cloze",
-        seed: int = 0,
-        results: str | Path = "results",
+        self, model_id: str, revision: str = "main", *, results: str | Path = "results", **settings: Any
     ) -> None:
-        self.model_id, self.revision, self.source = model_id, revision, corpus
-        self.pooling, self.dtype, self.device = pooling, dtype, device or None
-        self.task, self.seed = task, seed
-        self.languages = check_language_choice(languages)
-        self.n_sentences = n_sentences or None
-        self.digits = digits or None
-        for name, value, known in (
-            ("pooling", pooling, POOLINGS),
-            ("digits", self.digits, DIGITS),
-            ("dtype", dtype, DTYPES),
-            ("task", task, TASKS),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} is {value!r}; it can be {', '.join(str(k) for k in known)}")
-        if self.n_sentences is not None and self.n_sentences < 2:
-            raise ValueError(f"n_sentences is {n_sentences}; pairs of sentences need at least 2")
-        self.folder = (
-            files.resolve(results) / self.corpus_name / model_id.strip("/").replace("/", "--") / revision
-        )
+        known = [setting.name for setting in fields(RunSettings)]
+        if unknown := [name for name in settings if name not in known]:
+            raise ValueError(f"a run has no setting {unknown[0]!r}; it has {', '.join(known)}")
+        self.settings = RunSettings(model_id, revision, **settings)
+        self.results = files.resolve(results)
+        self.folder = self.results / self.settings.folder
+        self._memory: dict[Any, Any] = {}
+        self._made: list[tuple[pd.DataFrame, str]] = []
 
-    @property
-    def corpus_name(self) -> str:
-        """Name of the corpus folder: the source, and what differs from its defaults."""
-        name = Path(self.source).name.removesuffix("".join(Path(self.source).suffixes)) or self.source
-        qualifiers = [self.digits, self.pooling if self.pooling != "mean" else None]
-        return "-".join([name, *filter(None, qualifiers)])
-
-    @property
-    def parameters(self) -> dict:
-        """What the run was asked for, as it is written to the manifest."""
-        return {
-            "model_id": self.model_id,
-            "revision": self.revision,
-            "corpus": self.corpus_name,
-            "source": self.source,
-            "languages": list(self.languages) if self.languages else "default",
-            "n_sentences": self.n_sentences,
-            "digits": self.digits,
-            "pooling": self.pooling,
-            "dtype": self.dtype,
-            "seed": self.seed,
-        }
-
-    def _stage_parameters(self, name: str) -> dict:
-        """What a stage was asked for: the task is the concern of those that ask one."""
-        return self.parameters | ({"task": self.task} if self._module(name) == "tasks" else {})
+    @classmethod
+    def of(cls, settings: RunSettings, results: str | Path = "results") -> Run:
+        """The run of some settings."""
+        return cls(**settings.as_dict(), results=results)
 
     def __repr__(self) -> str:
-        shown = (
-            self.folder.relative_to(files.home()) if self.folder.is_relative_to(files.home()) else self.folder
-        )
-        return f"{self.model_id} at {self.revision} on {self.corpus_name} → {shown}"
+        home = files.home()
+        shown = self.folder.relative_to(home) if self.folder.is_relative_to(home) else self.folder
+        return f"{self.settings.model_id} at {self.settings.revision} on {self.settings.corpus} → {shown}"
 
-    @cache  # noqa: B019  a run lives as long as its notebook
-    def corpus(self, split: str = "dev"):
-        """The run's :class:`~lingua_utils.text.corpus.ParallelCorpus`: "dev" to select, "test" to measure.
+    @property
+    def seed(self) -> int:
+        """Seed of every resampling."""
+        return self.settings.seed
 
-        A file without splits is divided: "dev" is its first ``n_sentences`` meanings, "test" the next.
+    # -- what is measured
+
+    def corpus(self, split: str = "dev") -> ParallelCorpus:
+        """The run's text: "dev" to select neurons on, "test" to measure on.
+
+        Text without splits is divided: "dev" is its first ``n_sentences`` meanings, "test" the next.
 
         Raises
         ------
         ValueError
-            When such a file has no meanings left to measure on.
+            When such text has no meanings left to measure on.
         """
-        if split != "test":
-            return self._load_corpus(split, self.n_sentences)
-        if not self._undivided:
-            return self._load_corpus("test", self.n_sentences)
+        return self._remembered(("corpus", split), lambda: self._corpus(split))
+
+    def _corpus(self, split: str) -> ParallelCorpus:
+        wanted = self.settings.n_sentences or None
+        if split != "test" or not self._undivided:
+            return self._load_corpus(split, wanted)
         whole, n_selected = self._load_corpus("dev", None), self.corpus().n_sentences
         if whole.n_sentences < n_selected + 2:
             raise ValueError(
-                f"{self.source} has {whole.n_sentences} sentences, no splits; with n_sentences={n_selected} "
-                f"none are left to measure on: ask for at most {whole.n_sentences // 2}"
+                f"{self.settings.corpus} has {whole.n_sentences} sentences, no splits; with n_sentences="
+                f"{n_selected} none are left to measure on: ask for at most {whole.n_sentences // 2}"
             )
         return whole.select(slice(n_selected, 2 * n_selected))
 
@@ -215,127 +133,232 @@ class Run:
         dev, test = (self._load_corpus(split, None) for split in ("dev", "test"))
         return dev.fingerprint == test.fingerprint
 
-    def _load_corpus(self, split: str, n_sentences: int | None):
+    def _load_corpus(self, split: str, n_sentences: int | None) -> ParallelCorpus:
         from lingua_utils.text.corpus import load_corpus
 
+        asked = self.settings
         return load_corpus(
-            self.source, self.languages, n_sentences, split=split, seed=self.seed, digits=self.digits
+            asked.corpus,
+            asked.names("languages"),
+            n_sentences,
+            split=split,
+            seed=asked.seed,
+            digits=asked.digits or None,
+        )
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model, ready to be measured; one of the lab is trained first where it is missing."""
+        return self._remembered("loaded", self._load)
+
+    def _load(self) -> LoadedModel:
+        from lingua_utils.models.loading import load_model
+
+        asked = self.settings
+        self._train_lab_model()
+        return load_model(
+            asked.model_id,
+            asked.revision,
+            asked.device or None,
+            asked.dtype,
+            training_seed=asked.training_seed,
         )
 
     @cached_property
-    def loaded(self):
-        """The :class:`~lingua_utils.models.LoadedModel`; a lab model is trained first where it is missing."""
-        from lingua_utils.models.loading import load_model
+    def fingerprints(self) -> dict[str, str]:
+        """What the model is: of ``weights``, ``tokenizer`` and ``config``; told without loading it."""
+        from lingua_utils.models.loading import fingerprints
 
         self._train_lab_model()
-        return load_model(self.model_id, self.revision, self.device, self.dtype)
-
-    @cached_property
-    def weights(self) -> str:
-        """Fingerprint of the model's weights; told without downloading them."""
-        from lingua_utils.models.loading import weights_fingerprint
-
-        self._train_lab_model()
-        return weights_fingerprint(self.model_id, self.revision)
+        return fingerprints(self.settings.model_id, self.settings.revision, self.settings.training_seed)
 
     def _train_lab_model(self) -> None:
-        if self.model_id.startswith("lab/"):
+        if self.settings.model_id.startswith("lab/"):
             from lingua_utils.models import training
 
-            training.train(self.model_id.removeprefix("lab/"))
+            training.train(self.settings.model_id.removeprefix("lab/"), self.settings.training_seed)
 
-    def activations(self):
-        """The :class:`~lingua_utils.measure.activations.Activations` of the dev split, read lazily from disk."""
+    def activations(self) -> Activations:
+        """Activations of the dev split, read lazily from the run's folder; captured first where missing."""
+        return self._remembered("activations", self._activations)
+
+    def _activations(self) -> Activations:
         from lingua_utils.measure.activations import Activations, capture
 
-        def compute() -> list[str]:
-            captured = capture(self.loaded, self.corpus(), pooling=self.pooling)
-            captured.save(self.folder / "activations")
-            return ["activations"]
+        folder, key = self.folder / "activations", self._activations_key
+        if self.manifest.get("activations", {}).get("key") == key:
+            try:
+                return Activations.open(folder)
+            except (FileNotFoundError, ValueError) as error:
+                _say(f"{error}; capturing again")
+        else:
+            _say(f"activations: not yet in {self!r}; capturing")
+        start = time.perf_counter()
+        text = self.corpus()  # first: what is wrong with it is told before a model is loaded
+        captured = capture(self.loaded, text, pooling=self.settings.pooling)
+        captured.save(folder)
+        self._record("activations", self._entry(start, key=key, n_truncated=captured.n_truncated))
+        return Activations.open(folder)
 
-        self._once("activations", compute)
-        return Activations.open(self.folder / "activations")
+    @cached_property
+    def _activations_key(self) -> str:
+        return digest([self._what, module_digests(_CODE_OF["activations"])])
 
-    def regions(self):
-        """The :class:`~lingua_utils.measure.regions.Regions` of every rule by its name, from the stage's tables."""
-        from lingua_utils.measure import regions
+    def regions(self, rules: Iterable[str | Callable] | None = None) -> dict[str, Regions]:
+        """Regions by the name of the rule, selected from the activations.
 
-        return regions.from_tables(self.stage("regions"), self.activations())
+        Parameters
+        ----------
+        rules : names of rules, or functions
+            The setting ``rules`` when not given.
+        """
+        from lingua_utils.measure.regions import select_all
 
-    def stage(self, name: str) -> Tables:
-        """Tables of a stage by name, read from the run's folder or computed and written there."""
-        if name not in STAGES:
-            raise ValueError(f"no stage {name!r}; there are {', '.join(STAGES)}")
+        chosen = self.settings.names("rules") if rules is None else tuple(rules)
+        selected = ("regions", chosen)
+        return self._remembered(selected, lambda: select_all(self.activations(), chosen, self.seed))
 
-        def compute() -> list[str]:
-            tables = STAGES[name].compute(self)
-            for table, frame in tables.items():
-                write_table(frame, self.folder / f"{table}.parquet")
-            return [f"{table}.parquet" for table in tables]
+    def _remembered(self, name: Any, make: Callable[[], Any]) -> Any:
+        if name not in self._memory:
+            self._memory[name] = make()
+        return self._memory[name]
 
-        written = self._once(name, compute)["files"]
-        return {Path(file).stem: pd.read_parquet(self.folder / file) for file in written}
+    # -- tables
+
+    def table(self, function: Callable[[], Any]) -> pd.DataFrame:
+        """Decorate a function that makes a table; its name then stands for the table.
+
+        Parameters
+        ----------
+        function : callable without arguments
+            Yields rows (mappings) or parts (DataFrames), or returns a DataFrame. Its name is the table's.
+
+        Returns
+        -------
+        DataFrame
+            Read from the run's folder where the same code has made it from the same things, else computed
+            and written there.
+
+        Raises
+        ------
+        ValueError
+            When the function reads something whose changes could not be seen, or makes no row.
+        """
+        name, code = function.__name__, Code(function, self)
+        key, path = self._key(code), self.folder / f"{function.__name__}.parquet"
+        table = self._read(name, key, path)
+        if table is None:
+            start = time.perf_counter()
+            table = _gathered(function)
+            write_table(table, path)
+            # What was written is what is read: a table is the same whether it was computed now or before.
+            table = pd.read_parquet(path)
+            self._record_table(name, key, code, start, len(table))
+        self._made.append((table, key))
+        return table
+
+    def key_of(self, value: Any) -> str | None:
+        """Key of a table that this run made, as it was returned; None for anything else."""
+        return next((key for table, key in self._made if table is value), None)
+
+    def tables(self) -> pd.DataFrame:
+        """What the run's folder holds: each table, its rows, and the code that made it.
+
+        Returns
+        -------
+        DataFrame
+            ``table``, ``rows``, ``code`` (digest of the notebook's functions), ``modules`` (of the package
+            that they use), ``reads``, ``seconds``, ``finished``, ``device``, ``key``.
+        """
+        columns = ["rows", "code", "modules", "reads", "seconds", "finished", "device", "key"]
+        frame = pd.DataFrame.from_dict(self.manifest.get("tables", {}), orient="index").reindex(
+            columns=columns
+        )
+        return frame.rename_axis("table").reset_index()
 
     @property
     def manifest(self) -> dict:
-        """The run's manifest as it stands on disk; empty stages where nothing was computed yet."""
-        return read_manifest(self.folder) or {"run": self.parameters, "stages": {}}
+        """The run's manifest as it stands on disk; empty where nothing was computed yet."""
+        return read_manifest(self.folder) or {}
 
-    def provenance(self) -> pd.DataFrame:
-        """One row a stage: when, on what and how long it was computed, and the key of its result."""
-        columns = ["finished", "seconds", "device", "digest", "corpus_fingerprint", "key"]
-        frame = pd.DataFrame.from_dict(self.manifest["stages"], orient="index").reindex(columns=columns)
-        return frame.rename_axis("stage").reset_index()
+    @property
+    def _what(self) -> list:
+        """What is measured: settings, text and model."""
+        return [self.settings.as_dict(), self.corpus().fingerprint, self.fingerprints]
 
-    def _once(self, name: str, compute: Callable[[], list[str]]) -> dict:
-        """Manifest entry of a stage, after computing the stage where its key is not on record."""
-        key = self._key(name)
-        entry = self.manifest["stages"].get(name, {})
-        if entry.get("key") == key and all((self.folder / file).exists() for file in entry["files"]):
-            return entry
-        print(f"{name}: not yet in {self!r}; computing", file=sys.stderr)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        start = time.perf_counter()
-        written = compute()
-        entry = {
-            "key": key,
-            "files": written,
-            "digest": module_digest(self._module(name)),
-            "corpus_fingerprint": self.corpus().fingerprint,
-            "weights": self.weights,
-            "versions": versions(),
-            "device": self._device(),
-            "seconds": round(time.perf_counter() - start, 3),
-            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        }
-        manifest = self.manifest
-        manifest["run"] = self.parameters
-        manifest["stages"][name] = entry
-        with files.writing(self.folder / "manifest.json") as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
-        return entry
+    def _key(self, code: Code) -> str:
+        asked = sorted(code.of_run & set(_CODE_OF))
+        modules = dict(code.modules)
+        for name in asked:
+            modules |= module_digests(_CODE_OF[name])
+        code.modules = modules
+        return digest([self._what, code.own, modules, code.values])
 
-    @cache  # noqa: B019
-    def _key(self, name: str) -> str:
-        needs = () if name == "activations" else STAGES[name].needs
-        return digest(
-            {
-                "stage": name,
-                "run": self._stage_parameters(name),
-                "corpus": self.corpus().fingerprint,
-                "weights": self.weights,
-                "digest": module_digest(self._module(name)),
-                "versions": versions(),
-                "needs": [self._key(need) for need in needs],
-            }
+    def _read(self, name: str, key: str, path: Path) -> pd.DataFrame | None:
+        entry = self.manifest.get("tables", {}).get(name, {})
+        if entry.get("key") != key:
+            why = "its code or what it reads has changed" if entry else f"not yet in {self!r}"
+            _say(f"{name}: {why}; computing")
+            return None
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            _say(f"{path} is damaged or gone ({_first_line(error)}); computing again")
+            return None
+
+    def _record_table(self, name: str, key: str, code: Code, start: float, rows: int) -> None:
+        entry = self._entry(
+            start,
+            key=key,
+            what=digest(self._what),
+            rows=rows,
+            code=code.digest,
+            modules=digest(code.modules),
+            reads=sorted(code.values) + sorted(f"run.{asked}" for asked in code.of_run & set(_CODE_OF)),
+        )
+        # Tables of another text or of other weights are no part of this run any more.
+        kept = self.manifest.get("tables", {}).items()
+        self._record(
+            "tables", {n: old for n, old in kept if old.get("what") == entry["what"]} | {name: entry}
         )
 
-    @staticmethod
-    def _module(name: str) -> str:
-        return "activations" if name == "activations" else STAGES[name].module
+    def _entry(self, start: float, **facts: Any) -> dict:
+        finished = datetime.datetime.now(datetime.UTC)
+        seconds = time.perf_counter() - start
+        return facts | {
+            "started": (finished - datetime.timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+            "finished": finished.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "device": self._device,
+            "threads": _threads(),
+            "versions": versions(),
+        }
 
+    def _record(self, name: str, value: Any) -> None:
+        """Write one part of the manifest, beside what is measured."""
+        manifest = self.manifest | {
+            "settings": self.settings.as_dict(),
+            "fingerprints": self.fingerprints | self._texts,
+            name: value,
+        }
+        if "loaded" in self._memory:
+            manifest["model"] = self.loaded.facts()
+        with files.writing(self.folder / MANIFEST) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+
+    @cached_property
+    def _texts(self) -> dict[str, str | None]:
+        """Fingerprints of both splits; None where there is no text to measure on."""
+        found = {"dev": self.corpus().fingerprint}
+        try:
+            found["test"] = self.corpus("test").fingerprint
+        except (OSError, ValueError):
+            found["test"] = None
+        return found
+
+    @property
     def _device(self) -> str:
-        if "loaded" not in self.__dict__:
+        if "loaded" not in self._memory:
             return platform.processor() or platform.machine()
         import torch
 
@@ -343,15 +366,26 @@ class Run:
         return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-POOLINGS = ("mean", "skip_first", "last")
-DIGITS = (None, "none", "latin", "native")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-TASKS = ("cloze", "xstorycloze")
+def from_parameters(namespace: Mapping[str, Any]) -> Run:
+    """The run that a notebook's parameters cell asks for: ``from_parameters(globals())``.
+
+    Names that are no settings are passed over, and settings that are not there have their defaults.
+    """
+    given = {name: namespace[name] for name in (s.name for s in fields(RunSettings)) if name in namespace}
+    return Run(**given, results=namespace.get("results", "results"))
 
 
-def check_language_choice(choice: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Checked language codes, or None for a corpus's own default."""
-    return None if choice in (None, "", "default") else languages.check_languages(choice)
+def read_manifest(folder: Path) -> dict | None:
+    """The manifest of a run's folder; None where there is none, or a damaged one, which is said."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        _say(f"{path} is damaged ({_first_line(error)}); what it listed is computed again")
+        return None
+    return manifest if isinstance(manifest, dict) else None
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -360,42 +394,41 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         frame.to_parquet(temporary, index=False)
 
 
-def read_manifest(folder: Path) -> dict | None:
-    """The manifest of a run's folder, or None where there is none."""
-    path = folder / "manifest.json"
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
-def digest(value: object) -> str:
-    """Short hash of a value that JSON can hold, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@cache
-def module_digest(module: str) -> str:
-    """Hash of the source of a module of this package and of all modules of the package that it imports."""
-    folder = Path(__file__).parent
-    sources: dict[str, str] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in sources or not (folder / f"{name}.py").is_file():
-            continue
-        sources[name] = (folder / f"{name}.py").read_text()
-        for node in ast.walk(ast.parse(sources[name])):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lingua_utils"):
-                inner = node.module.partition(".")[2]
-                waiting += [inner] if inner else [alias.name for alias in node.names]
-            elif isinstance(node, ast.Import):
-                waiting += [
-                    a.name.partition(".")[2] for a in node.names if a.name.startswith("lingua_utils.")
-                ]
-    return digest(sources)
-
-
-@cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that the numbers come from."""
-    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return {"python": platform.python_version(), **found}
+    """Versions of Python, of this package, and of the libraries that numbers come from."""
+    found = {"python": platform.python_version(), "lingua-utils": lingua_utils.__version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _gathered(function: Callable[[], Any]) -> pd.DataFrame:
+    made = function()
+    parts: list[pd.DataFrame] = []
+    rows: list[dict] = []
+    for piece in [made] if isinstance(made, pd.DataFrame | Mapping) else made or ():
+        if isinstance(piece, pd.DataFrame):
+            parts += [pd.DataFrame(rows), piece] if rows else [piece]
+            rows = []
+        else:
+            rows.append(dict(piece))
+    parts += [pd.DataFrame(rows)] if rows else []
+    if not parts:
+        raise ValueError(f"table {function.__name__!r} has no rows: yield mappings, or return a DataFrame")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _threads() -> int:
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else os.cpu_count() or 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,47 +1,124 @@
-"""Sample sheets: a table of runs, one row a run, checked whole before any of them starts."""
+"""Sample sheets, one row for each run, and the table of stages that a row can ask for.
+
+A sheet is checked whole before any of its runs starts.
+"""
+
+from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from lingua_utils import files
 from lingua_utils.runs.run import Run
+from lingua_utils.runs.settings import RunSettings, from_texts
 
-# Columns of a sample sheet: the parameters of a row, each with its default and how it is read.
-COLUMNS: dict[str, tuple[object, Callable[[str], object]]] = {
-    "model_id": (None, str),
-    "revision": ("main", str),
-    "corpus": ("world", str),
-    "languages": ("default", str),
-    "n_sentences": (0, int),
-    "digits": ("", str),
-    "pooling": ("mean", str),
-    "dtype": ("auto", str),
-    "device": ("", str),
-    "task": ("cloze", str),
-    "seed": (0, int),
-    "stages": ("activations similarity", str),
-}
-
-# The notebook that runs each stage, in the order of the pipeline.
-NOTEBOOKS = {
-    "activations": "03_activations",
-    "similarity": "04_similarity",
-    "regions": "05_regions",
-    "ablation": "06_ablation",
-    "accuracy": "07_tasks",
-    "tasks": "07_tasks",
-}
+COLUMNS = (*(setting.name for setting in fields(RunSettings)), "stages")
+DEFAULT_STAGES = "activations similarity"
 
 
-def read_sheet(path: str | Path) -> list[dict]:
-    """Rows of a sample sheet, validated: one row a run.
+@dataclass(frozen=True)
+class Stage:
+    """One step of the analysis: a notebook, or a part of one.
+
+    Attributes
+    ----------
+    name, notebook : str
+    per : {"run", "sheet"}
+        Whether it is done for each run that asks for it, or once for all runs of a sheet.
+    reads, costs : str
+        As the head of the notebook says it.
+    writes, published : tuple of str
+        Its tables, and those of them that are small enough to be kept under version control.
+    beside : str
+        What it writes beside tables, in words.
+    """
+
+    name: str
+    notebook: str
+    per: str
+    reads: str
+    writes: tuple[str, ...]
+    published: tuple[str, ...]
+    beside: str
+    costs: str
+
+
+def _read_stages() -> tuple[Stage, ...]:
+    with (Path(__file__).parent / "stages.csv").open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            Stage(row["stage"], row["notebook"], row["per"], row["reads"], tuple(row["writes"].split()),
+                  tuple(row["published"].split()), row["beside"], row["costs"])
+            for row in csv.DictReader(lines)
+        )  # fmt: skip
+
+
+STAGES = _read_stages()
+"""The table of stages: ``stages.csv``, from which jobs, sheets, collation and the notebooks' heads follow."""
+
+OF_RUNS = tuple(stage.name for stage in STAGES if stage.per == "run")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a sample sheet: the settings of a run, and the stages that it goes through."""
+
+    settings: RunSettings
+    stages: tuple[str, ...]
+
+    def run(self, results: str | Path = "results") -> Run:
+        """The run that the row describes."""
+        return Run.of(self.settings, results)
+
+    @property
+    def notebooks(self) -> list[str]:
+        """Names of the notebooks that the row goes through, in the order of the pipeline."""
+        return notebooks(self.stages)
+
+
+def notebooks(stages: Iterable[str]) -> list[str]:
+    """Notebooks of some stages, each once, in the order of the pipeline."""
+    asked = set(stages)
+    return list(dict.fromkeys(stage.notebook for stage in STAGES if stage.name in asked))
+
+
+def head_of(notebook: str, stages: Sequence[Stage] = STAGES) -> str:
+    """What a notebook reads, writes and costs, as the Markdown table at its head."""
+    parts = [stage for stage in stages if stage.notebook == notebook]
+
+    def said(what: str) -> str:
+        return "; ".join(dict.fromkeys(getattr(part, what) for part in parts if getattr(part, what)))
+
+    tables = ", ".join(f"`{table}`" for part in parts for table in part.writes)
+    writes = "; ".join(filter(None, (tables, said("beside"))))
+    rows = (("Reads", said("reads")), ("Writes", writes), ("Costs", said("costs")))
+    return "\n".join(["| | |", "|---|---|", *(f"| **{what}** | {text} |" for what, text in rows)])
+
+
+def stage_of(table: str) -> Stage:
+    """The stage that writes a table.
+
+    Raises
+    ------
+    ValueError
+        For a table that no stage writes; the message lists those that there are.
+    """
+    for stage in STAGES:
+        if table in stage.writes:
+            return stage
+    written = ", ".join(name for stage in STAGES for name in stage.writes)
+    raise ValueError(f"no stage writes a table {table!r}; there are {written}")
+
+
+def read_sheet(path: str | Path) -> list[Row]:
+    """Rows of a sample sheet, validated.
 
     Parameters
     ----------
     path : str or Path
-        CSV with a header. ``model_id`` is required; every other column of :data:`COLUMNS` has a default.
-        ``stages`` holds the names of stages, separated by spaces. Lines that begin with ``#`` are comments.
+        CSV with a header. ``model_id`` is required; every other setting of a run has its default. ``stages``
+        holds names of stages, separated by spaces. Lines that begin with ``#`` are comments.
 
     Raises
     ------
@@ -62,43 +139,27 @@ def read_sheet(path: str | Path) -> list[dict]:
         rows = [_read_row(f"{path.name}, row {number}", row) for number, row in enumerate(reader, start=1)]
     if not rows:
         raise ValueError(f"{path.name} has no rows; add one, beginning with a model_id")
-    folders = [str(run_of(row).folder) for row in rows]
-    repeated = next((number for number, folder in enumerate(folders) if folder in folders[:number]), None)
-    if repeated is not None:
-        raise ValueError(
-            f"{path.name}, row {repeated + 1} writes to the same folder as an earlier row; remove one"
-        )
+    _check_apart(path.name, rows)
     return rows
 
 
-def _read_row(where: str, row: dict) -> dict:
-    read = {}
-    for column, (default, kind) in COLUMNS.items():
-        text = (row.get(column) or "").strip()
-        try:
-            read[column] = kind(text) if text else default
-        except ValueError:
-            raise ValueError(f"{where}: {column} is {text!r}, which is not a number") from None
-    if not read["model_id"] or None in row:
-        wrong = "more cells than the header" if None in row else "model_id is empty"
-        raise ValueError(f"{where}: {wrong}")
-    stages = read["stages"].split()
-    unknown = [stage for stage in stages if stage not in NOTEBOOKS]
-    if unknown or not stages:
-        raise ValueError(f"{where}: unknown stage {' '.join(unknown)!r}; there are {', '.join(NOTEBOOKS)}")
-    read["stages"] = " ".join(stage for stage in NOTEBOOKS if stage in stages)
+def _read_row(where: str, row: dict) -> Row:
+    if None in row:
+        raise ValueError(f"{where}: more cells than the header")
     try:
-        run_of(read)
+        settings = from_texts(row)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    return read
+    asked = ((row.get("stages") or "").strip() or DEFAULT_STAGES).split()
+    if unknown := [stage for stage in asked if stage not in OF_RUNS]:
+        raise ValueError(f"{where}: unknown stage {unknown[0]!r}; there are {', '.join(OF_RUNS)}")
+    return Row(settings, tuple(stage for stage in OF_RUNS if stage in asked))
 
 
-def notebooks_of(row: dict) -> list[str]:
-    """Names of the notebooks that a row goes through, in the order of the pipeline."""
-    return list(dict.fromkeys(NOTEBOOKS[stage] for stage in row["stages"].split()))
-
-
-def run_of(row: dict, results: str | Path = "results") -> Run:
-    """The run that a row of a sample sheet describes."""
-    return Run(**{name: value for name, value in row.items() if name != "stages"}, results=results)
+def _check_apart(name: str, rows: Sequence[Row]) -> None:
+    folders = [row.settings.folder for row in rows]
+    repeated = next((number for number, folder in enumerate(folders) if folder in folders[:number]), None)
+    if repeated is not None:
+        raise ValueError(
+            f"{name}, row {repeated + 1} writes to the same folder as an earlier row; remove one"
+        )

@@ -1,0 +1,135 @@
+"""Intervals: of shares, of means over sentences, of ratios, of correlations. All are at 95 %."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+Z95 = float(stats.norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; a limit may be infinite."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if np.isinf(self.low):
+            return "undetermined"
+        if np.isinf(self.high):
+            return f"at least {self.low:.3g}"
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+def wilson(share: np.ndarray | float, n: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval of a share of n trials: within [0, 1], and of some width also at 0 and 1.
+
+    A share that is NaN, as that of no trials, has the limits NaN.
+    """
+    share, n = np.broadcast_arrays(np.asarray(share, dtype=np.float64), n)
+    limits = np.full((2, *share.shape), np.nan)
+    known = ~np.isnan(share)
+    limits[:, known] = proportion_confint(share[known] * n[known], n[known], method="wilson")
+    return limits[0], limits[1]
+
+
+def margin(influences: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Half width of the interval of an estimate with these influences (last axis), by Student's t."""
+    n = influences.shape[-1]
+    if n < 2:
+        return np.full(influences.shape[:-1], np.nan)
+    t = stats.t.ppf((1 + level) / 2, n - 1)
+    return t * np.sqrt(n / (n - 1) * np.square(influences).sum(axis=-1))
+
+
+def matched_change(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Change in the share of right answers to the same items, with its interval.
+
+    The interval is Agresti and Min's (2005) for matched pairs: half an item more in each cell of
+    before × after keeps it from being empty when no answer changed.
+
+    Parameters
+    ----------
+    before, after : bool arrays [..., item]
+
+    Returns
+    -------
+    change, low, high : arrays [...]
+        Between -1 and 1.
+    """
+    gained, lost = (after & ~before).sum(axis=-1), (before & ~after).sum(axis=-1)
+    n = before.shape[-1] + 2
+    centre = (gained - lost) / n
+    half = Z95 * np.sqrt((gained + lost + 1) / n - centre**2) / np.sqrt(n)
+    return (gained - lost) / (n - 2), np.maximum(centre - half, -1), np.minimum(centre + half, 1)
+
+
+def ratio(above: float, above_se: float, below: float, below_se: float) -> Estimate:
+    """A ratio of two independent estimates with Fieller's interval.
+
+    When the denominator cannot be told from 0, the upper limit is infinite; when the numerator cannot be
+    either, nothing is known and both are.
+
+    Examples
+    --------
+    >>> print(ratio(0.2, 0.01, 0.02, 0.001))
+    10 (8.7 to 11.5)
+    """
+    value = above / below if below else np.inf
+    # The limits r are where (above − r·below)² = z² (above_se² + r² below_se²).
+    a = below**2 - (Z95 * below_se) ** 2
+    b = above * below
+    c = above**2 - (Z95 * above_se) ** 2
+    if a > 0:
+        half = np.sqrt(b**2 - a * c)
+        return Estimate(value, float((b - half) / a), float((b + half) / a))
+    if above <= 0 or c <= 0:
+        return Estimate(value, -np.inf, np.inf)
+    # Ratios of either sign fit; of the positive ones, those above the positive root of the same equation.
+    with np.errstate(divide="ignore"):
+        return Estimate(value, float(np.divide(c, b + np.sqrt(b**2 - a * c))), np.inf)
+
+
+def rank_correlation(
+    x: Sequence[float], y: Sequence[float], n_resamples: int = 2000, seed: int = 0
+) -> Estimate:
+    """Spearman's rank correlation with a percentile bootstrap interval over the pairs.
+
+    Parameters
+    ----------
+    x, y : sequences of float, shape [pair]
+        For example SADS and accuracy, one pair for each checkpoint. Pairs with a missing value are left out.
+        Checkpoints of one training are not independent: the interval describes these, not other trainings.
+    n_resamples, seed : int
+
+    Raises
+    ------
+    ValueError
+        For different lengths, or fewer than 4 complete pairs.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(f"a correlation needs as many x as y, got shapes {x.shape} and {y.shape}")
+    complete = np.isfinite(x) & np.isfinite(y)
+    pairs = np.stack([x[complete], y[complete]])
+    n_pairs = pairs.shape[1]
+    if n_pairs < 4:
+        raise ValueError(f"a rank correlation with an interval needs at least 4 pairs, got {n_pairs}")
+    draws = np.random.default_rng(seed).integers(n_pairs, size=(n_resamples, n_pairs))
+    low, high = np.nanquantile(_spearman(pairs[:, draws]), [0.025, 0.975])
+    return Estimate(float(_spearman(pairs[:, None])[0]), float(low), float(high))
+
+
+def _spearman(pairs: np.ndarray) -> np.ndarray:
+    """Rank correlation of each resample, pairs of shape [2, resample, pair]; NaN where one never varies."""
+    ranks = stats.rankdata(pairs, axis=2)
+    ranks -= ranks.mean(axis=2, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(np.square(ranks).sum(axis=2).prod(axis=0))

@@ -1,0 +1,298 @@
+"""A run makes a table once, and again when anything that its numbers depend on has changed."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny_models
+from in_process import run_cell
+
+from lingua_utils.measure import regions, similarity
+from lingua_utils.models import loading
+from lingua_utils.runs import Run, from_parameters
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_models.save_tiny("bloom", folder)
+    return folder
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    folder = tmp_path / "text"
+    folder.mkdir()
+    for language, sentences in zip(tiny_models.LANGUAGES, tiny_models.TEXTS, strict=True):
+        (folder / f"{language}.txt").write_text("\n".join(sentences) + "\n")
+    return folder
+
+
+def a_run(model, corpus, tmp_path, **settings):
+    given = {"n_sentences": 0, "corpus": str(corpus), "results": tmp_path / "results"} | settings
+    return Run(str(model), **given)
+
+
+@pytest.fixture
+def run(model, corpus, tmp_path):
+    return a_run(model, corpus, tmp_path)
+
+
+COUNTED = '''
+@run.table
+def scores():
+    """Raw scores of each layer."""
+    for layer, vectors in run.activations().by_layer():
+        yield {"layer": layer, "sads": similarity.pair_means(vectors).sads}
+'''
+
+
+def computed(capsys) -> set[str]:
+    """Names of the tables that were computed since the last look."""
+    lines = capsys.readouterr().err.splitlines()
+    return {line.partition(":")[0] for line in lines if line.endswith("computing")}
+
+
+def make(source: str, run: Run, **names) -> dict:
+    """A cell of a notebook, run: what it leaves behind."""
+    names = {"np": np, "similarity": similarity, "regions": regions, "run": run, **names}
+    run_cell(source, names)
+    return names
+
+
+# ---- once ------------------------------------------------------------------------------------------------
+
+
+def test_a_table_computed_once_is_read_back_without_the_model(model, corpus, tmp_path, monkeypatch, capsys):
+    first = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
+    monkeypatch.setattr(loading, "load_model", lambda *_, **__: pytest.fail("the model was loaded again"))
+    capsys.readouterr()
+    second = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
+    pd.testing.assert_frame_equal(first, second)
+    assert not computed(capsys)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"""Raw scores of each layer."""', '"""Other words."""'),
+        ("yield {", "yield {  # a comment"),
+        ("for layer, vectors", "\n    for layer, vectors"),
+    ],
+    ids=["docstring", "comment", "layout"],
+)
+def test_words_and_layout_do_not_make_a_table_anew(run, tmp_path, capsys, before, after):
+    make(COUNTED, run)
+    capsys.readouterr()
+    make(COUNTED.replace(before, after), run)
+    assert not computed(capsys)
+
+
+def test_a_changed_line_makes_the_table_anew(run, tmp_path, capsys):
+    first = make(COUNTED, run)["scores"]
+    capsys.readouterr()
+    second = make(COUNTED.replace(").sads", ").lrds"), run)["scores"]
+    assert computed(capsys) == {"scores"} and not first.sads.equals(second.sads)
+
+
+CALLING = """
+FACTOR = 2
+
+def helper(x):
+    return FACTOR * x
+
+@run.table
+def doubled():
+    yield {"value": helper(3)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"), [("FACTOR = 2", "FACTOR = 5", 15), ("FACTOR * x", "FACTOR + x", 5)]
+)
+def test_a_changed_helper_or_constant_of_the_notebook_makes_the_table_anew(
+    run, tmp_path, before, after, value
+):
+    assert make(CALLING, run)["doubled"].value.item() == 6
+    assert make(CALLING.replace(before, after), run)["doubled"].value.item() == value
+
+
+READING = """
+@run.table
+def first():
+    yield {"value": 1}
+
+@run.table
+def second():
+    yield {"value": first.value.sum() + 1}
+"""
+
+
+def test_a_table_that_reads_another_is_made_anew_when_that_one_is(run, tmp_path, capsys):
+    make(READING, run)
+    capsys.readouterr()
+    names = make(READING.replace('{"value": 1}', '{"value": 7}'), run)
+    assert computed(capsys) == {"first", "second"} and names["second"].value.item() == 8
+
+
+def test_a_patched_rule_is_not_read_back_where_it_is_not_patched(run, tmp_path, monkeypatch):
+    source = """
+@run.table
+def key():
+    found = regions.key_regions(run.activations(), "ap", seed=0)
+    yield {"share": found.share}
+"""
+    with monkeypatch.context() as patch:
+        patch.setitem(regions.RULES, "ap", lambda activations, **_: np.ones((3, 2, 32), dtype=bool))
+        patched = make(source, run)["key"].share.item()
+    assert patched == 1
+    assert make(source, run)["key"].share.item() < 1
+
+
+def test_a_patched_function_of_the_package_is_not_read_back_where_it_is_not_patched(
+    run, tmp_path, monkeypatch
+):
+    true = make(COUNTED, run)["scores"]
+    with monkeypatch.context() as patch:
+        real = similarity.pair_means
+        patch.setattr(similarity, "pair_means", lambda vectors: real(np.asarray(vectors)[:, :2]))
+        patched = make(COUNTED, run)["scores"]
+    assert not patched.equals(true)
+    assert make(COUNTED, run)["scores"].equals(true)
+
+
+def test_what_cannot_be_fingerprinted_is_refused_by_name(run, tmp_path):
+    source = "thing = object()\n\n@run.table\ndef odd():\n    yield {'value': str(thing)}\n"
+    with pytest.raises(
+        ValueError, match="table 'odd' reads 'thing', a object, .*; make it inside the function"
+    ):
+        make(source, run)
+
+
+def test_a_table_without_rows_is_refused(run, tmp_path):
+    with pytest.raises(ValueError, match="table 'none' has no rows"):
+        make("@run.table\ndef none():\n    yield from ()\n", run)
+
+
+def test_changed_text_is_measured_anew(model, corpus, tmp_path):
+    before = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
+    (corpus / "eng_Latn.txt").write_text("\n".join(reversed(tiny_models.TEXTS[0])) + "\n")
+    after = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
+    assert not before.sads.equals(after.sads)
+
+
+def test_tables_of_a_text_that_has_changed_leave_the_run(model, corpus, tmp_path):
+    make(READING, a_run(model, corpus, tmp_path))
+    (corpus / "eng_Latn.txt").write_text("\n".join(reversed(tiny_models.TEXTS[0])) + "\n")
+    changed = a_run(model, corpus, tmp_path)
+    make(COUNTED, changed, tmp_path)
+    assert list(changed.tables().table) == ["scores"]
+
+
+def test_changed_weights_are_measured_anew(corpus, tmp_path, capsys):
+    model = tmp_path / "model"
+    tiny_models.save_tiny("bloom", model)
+    make(COUNTED, a_run(model, corpus, tmp_path))
+    weights = loading.load_model(str(model)).model
+    weights.get_input_embeddings().weight.mul_(2)
+    weights.save_pretrained(model)
+    capsys.readouterr()
+    make(COUNTED, a_run(model, corpus, tmp_path))
+    assert computed(capsys) == {"scores"}
+
+
+# ---- what is damaged, and what fails -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "scores.parquet", "activations/activations.safetensors"])
+def test_what_lies_cut_in_a_run_is_computed_again_and_said(model, corpus, tmp_path, capsys, file):
+    true = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
+    run = a_run(model, corpus, tmp_path)
+    whole = (run.folder / file).read_bytes()
+    (run.folder / file).write_bytes(whole[: len(whole) // 2])
+    if file.startswith("activations"):
+        (run.folder / "scores.parquet").unlink()
+    capsys.readouterr()
+    again = make(COUNTED, run)["scores"]
+    pd.testing.assert_frame_equal(true, again)
+    assert "again" in capsys.readouterr().err
+
+
+def test_a_missing_layer_is_captured_again(model, corpus, tmp_path, capsys):
+    run = a_run(model, corpus, tmp_path)
+    run.activations()
+    next((run.folder / "activations").glob("layer_*")).unlink()
+    capsys.readouterr()
+    assert len(a_run(model, corpus, tmp_path).activations().layer(0)) == 3
+    assert "capturing again" in capsys.readouterr().err
+
+
+def test_a_table_that_fails_leaves_no_entry_and_no_file(run, tmp_path):
+    with pytest.raises(RuntimeError):
+        make("@run.table\ndef bad():\n    yield {'a': 1}\n    raise RuntimeError('no')\n", run)
+    assert run.tables().empty and not list(run.folder.rglob("bad*"))
+
+
+def test_wrong_text_is_met_before_the_model_is_loaded(model, corpus, tmp_path, monkeypatch):
+    (corpus / "eng_Latn.txt").write_text("only one\n")
+    monkeypatch.setattr(loading, "load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    with pytest.raises(ValueError, match="eng_Latn"):
+        a_run(model, corpus, tmp_path).activations()
+
+
+# ---- what is recorded ---------------------------------------------------------------------------------------
+
+
+def test_the_manifest_names_what_the_numbers_come_from(run, tmp_path):
+    make(COUNTED, run)
+    manifest = json.loads((run.folder / "manifest.json").read_text())
+    assert manifest["settings"] == run.settings.as_dict()
+    assert set(manifest["fingerprints"]) == {"weights", "tokenizer", "config", "dev", "test"}
+    assert manifest["fingerprints"]["dev"] == run.corpus().fingerprint
+    assert manifest["model"]["n_parameters"] > 0 and manifest["model"]["n_neurons"] > 0
+    for entry in (manifest["activations"], manifest["tables"]["scores"]):
+        assert entry["seconds"] >= 0 and entry["started"] <= entry["finished"]
+        assert entry["device"] and entry["threads"] >= 1
+        for library in ("torch", "tokenizers", "pandas", "scipy", "lm-eval", "lingua-utils"):
+            assert entry["versions"][library]
+
+
+def test_the_tables_of_a_run_are_listed_with_the_code_that_made_them(run, tmp_path):
+    make(COUNTED + READING, run)
+    listed = run.tables().set_index("table")
+    assert list(listed.index) == ["scores", "first", "second"]
+    assert listed.code.nunique() == 3 and listed.loc["scores", "reads"] == ["run.activations"]
+    assert listed.loc["second", "reads"] == ["first"] and listed.loc["scores", "rows"] == 3
+
+
+# ---- text and parameters ------------------------------------------------------------------------------------
+
+
+def test_of_a_file_without_splits_measuring_takes_the_sentences_that_selecting_did_not(
+    model, corpus, tmp_path
+):
+    run = a_run(model, corpus, tmp_path, n_sentences=2)
+    assert run.corpus().texts[0] == tiny_models.TEXTS[0][:2]
+    assert run.corpus("test").texts[0] == tiny_models.TEXTS[0][2:4]
+
+
+def test_a_file_that_was_used_up_for_selecting_cannot_be_measured_on(run):
+    with pytest.raises(ValueError, match=r"has 5 sentences, no splits; .* ask for at most 2"):
+        run.corpus("test")
+
+
+def test_generated_text_has_splits_of_its_own(model, tmp_path):
+    run = Run(str(model), corpus="world", n_sentences=8, results=tmp_path)
+    assert not set(run.corpus().texts[0]) & set(run.corpus("test").texts[0])
+
+
+def test_a_notebook_hands_over_its_parameters_and_nothing_else(model, tmp_path):
+    names = {"model_id": str(model), "seed": 3, "results": str(tmp_path), "silenced": True, "np": np}
+    run = from_parameters(names)
+    assert run.settings.seed == 3 and run.results == tmp_path
+
+
+def test_a_setting_that_there_is_not_is_refused_by_name(model):
+    with pytest.raises(ValueError, match="a run has no setting 'colour'"):
+        Run(str(model), colour="red")
