@@ -7,8 +7,10 @@ import pandas as pd
 
 from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
+MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 STEPS = (0, 8, 32, 128, 600, 1200)
 KINDS = ("all", "bridged", "unbridged")
+SCALES = ("raw", "centred")
 LAYERS = (("all", -1), ("0", 0), ("1", 1), ("2", 2))
 # An encoder-decoder's: the encoder has more layers than one digit, and more than the decoder.
 STACKS = ("encoder", "decoder")
@@ -17,18 +19,18 @@ PAIRED = (
     *(f"decoder {layer}" for layer in range(3)),
 )
 PAIRED_LAYERS = (("all", -1), *((label, index) for index, label in enumerate(PAIRED)))
+RULES = ("zscore", "calibrated", "lape", "ap")
+CONTROLS = ("layer", "magnitude")
 
 
-def similarity(models=("lab/bloom-m",), steps=STEPS, layers=LAYERS) -> pd.DataFrame:
+def similarity(models=MODELS[:1], steps=STEPS, layers=LAYERS) -> pd.DataFrame:
     """Collated similarity tables: SADS rises with the step, LRDS rises and falls."""
     rows = []
-    for model, step, (layer, index), centred, kind in itertools.product(
-        models, steps, layers, (False, True), KINDS
-    ):
+    for model, step, (layer, index), scale, kind in itertools.product(models, steps, layers, SCALES, KINDS):
         rise = np.log1p(step) / 8
         lrds, sads = 0.3 * rise * (1.6 - rise), 0.2 * rise * (kind != "unbridged") + 0.02 * index
         row = dict(corpus="world", model_id=model, revision=f"step{step:06}", step=step)
-        row |= dict(layer=layer, layer_index=index, centred=centred, kind=kind)
+        row |= dict(layer=layer, layer_index=index, scale=scale, kind=kind)
         row |= dict(n_languages=10, n_sentences=100, same_language=0.6, same_meaning=0.5, neither=0.3)
         for score, value in (("lrds", lrds), ("sads", sads)):
             row |= {score: value, f"{score}_se": 0.01, f"{score}_low": value - 0.02}
@@ -38,25 +40,28 @@ def similarity(models=("lab/bloom-m",), steps=STEPS, layers=LAYERS) -> pd.DataFr
     return pd.DataFrame(rows).astype({"step": "Int64"})
 
 
-def retrieval(models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES[:4]) -> pd.DataFrame:
+def finished(table=similarity, layers=LAYERS) -> pd.DataFrame:
+    """Tables of three finished models of two types and known sizes, without steps."""
+    sizes = {
+        "org/small": (5.6e8, "bloom"),
+        "org/large": (7.1e9, "bloom"),
+        "org/other": (2.7e8, "gemma3_text"),
+    }
+    parts = [
+        table((model,), steps=(step,), layers=layers).assign(n_parameters=size, model_type=kind)
+        for step, (model, (size, kind)) in enumerate(sizes.items(), start=10)
+    ]
+    return pd.concat(parts).assign(revision="main", step=pd.NA).astype({"step": "Int64"})
+
+
+def retrieval(models=MODELS[:1], steps=STEPS, layers=LAYERS, languages=DEFAULT_LANGUAGES[:4]) -> pd.DataFrame:
     """Collated retrieval tables for every ordered pair of languages."""
     rows = [
-        dict(
-            corpus="world",
-            model_id=model,
-            revision=f"step{step:06}",
-            step=step,
-            layer=layer,
-            layer_index=index,
-            kind=kind,
-            source=source,
-            target=target,
-            accuracy=min(1.0, 0.01 + 0.05 * np.log1p(step) + 0.01 * number),
-            mutual=0.1,
-            chance=0.01,
-            n_sentences=100,
-        )
-        for model, step, (layer, index), kind in itertools.product(models, steps, LAYERS, KINDS)
+        dict(corpus="world", model_id=model, revision=f"step{step:06}", step=step)
+        | dict(layer=layer, layer_index=index, kind=kind, source=source, target=target)
+        | dict(accuracy=min(1.0, 0.01 + 0.05 * np.log1p(step) + 0.01 * number))
+        | dict(mutual=0.1, chance=0.01, n_sentences=100)
+        for model, step, (layer, index), kind in itertools.product(models, steps, layers, KINDS)
         for number, (source, target) in enumerate(itertools.permutations(languages, 2))
     ]
     return pd.DataFrame(rows).astype({"step": "Int64"})
@@ -64,23 +69,14 @@ def retrieval(models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES[
 
 def blocks(steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Language by language cosines, NaN on the diagonal of translations."""
-    rows = [
-        dict(
-            corpus="world",
-            model_id="lab/bloom-m",
-            revision=f"step{step:06}",
-            step=step,
-            layer=layer,
-            layer_index=index,
-            source=source,
-            target=target,
-            same_meaning=np.nan if source == target else 0.3 + 0.05 * np.log1p(step),
-            different_meaning=0.6 if source == target else 0.3,
-        )
+    return pd.DataFrame(
+        dict(corpus="world", model_id=MODELS[0], revision=f"step{step:06}", step=step)
+        | dict(layer=layer, layer_index=index, source=source, target=target)
+        | dict(same_meaning=np.nan if source == target else 0.3 + 0.05 * np.log1p(step))
+        | dict(different_meaning=0.6 if source == target else 0.3)
         for step, (layer, index) in itertools.product(steps, LAYERS)
         for source, target in itertools.product(languages, languages)
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def variance(steps=STEPS, layers=LAYERS) -> pd.DataFrame:
@@ -94,12 +90,8 @@ def variance(steps=STEPS, layers=LAYERS) -> pd.DataFrame:
 def losses(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Loss of every language at every step."""
     return pd.DataFrame(
-        dict(
-            step=step,
-            language=language,
-            loss=8 - np.log1p(step) - 0.1 * number,
-            bits_per_byte=4 - 0.01 * number,
-        )
+        dict(step=step, language=language)
+        | dict(loss=8 - np.log1p(step) - 0.1 * number, bits_per_byte=4 - 0.01 * number)
         for step in STEPS
         for number, language in enumerate(languages)
     )
@@ -110,20 +102,20 @@ def projection(steps=STEPS, layers=LAYERS, languages=DEFAULT_LANGUAGES, n_senten
     random = np.random.default_rng(0)
     of_language = random.normal(size=(len(languages), 1, 2))
     of_meaning = random.normal(size=(1, n_sentences, 2))
+    grid = pd.MultiIndex.from_product([languages, range(n_sentences)], names=["language", "sentence"])
     parts = []
     for number, step in enumerate(steps):
         late = number / max(1, len(steps) - 1)
         for layer, index in layers:
             noise = random.normal(size=(len(languages), n_sentences, 2))
             plane = (1 - late) * of_language + late * of_meaning + 0.2 * noise
-            grid = pd.MultiIndex.from_product([languages, range(n_sentences)], names=["language", "sentence"])
             part = pd.DataFrame(plane.reshape(-1, 2) * 0.1 * (1 + number), columns=["x", "y"], index=grid)
             parts.append(part.reset_index().assign(step=step, layer=layer, layer_index=index, kind="all"))
     return pd.concat(parts, ignore_index=True)
 
 
 def tokens(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
-    """Token counts of ten sentences a language."""
+    """Token counts of ten sentences per language."""
     return pd.DataFrame(
         dict(language=language, sentence=sentence, tokens=20 + 3 * number + sentence % 4)
         for number, language in enumerate(languages)
@@ -132,7 +124,7 @@ def tokens(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
 
 
 def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
-    """Share of positive values a layer and language."""
+    """Share of positive values per layer and language."""
     return pd.DataFrame(
         dict(layer=layer, language=language, share_positive=0.2 + 0.05 * index + 0.01 * number)
         for layer, index in layers[1:]
@@ -140,108 +132,100 @@ def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
     )
 
 
-METHODS = ("zscore", "calibrated", "lape", "ap")
-
-
 def region_counts(
-    models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES, layers=LAYERS
+    models=MODELS[:1], steps=STEPS, languages=DEFAULT_LANGUAGES, layers=LAYERS, rules=RULES
 ) -> pd.DataFrame:
     """Collated counts of key neurons: more with every step, fewer by chance."""
     return pd.DataFrame(
-        dict(model_id=model, step=step, method=method, layer=layer, layer_index=index)
+        dict(model_id=model, step=step, rule=rule, layer=layer, layer_index=index)
         | dict(language=language, count=count, share=count / 256, expected=2.5 + index)
-        for model, (at, step), method in itertools.product(models, enumerate(steps), METHODS)
+        for model, (at, step), rule in itertools.product(models, enumerate(steps), rules)
         for (layer, index), (number, language) in itertools.product(layers[1:], enumerate(languages))
         for count in [10 * at + number + 3 * index]
     ).astype({"step": "Int64"})
 
 
-def region_null() -> pd.DataFrame:
+def region_null(rules=RULES) -> pd.DataFrame:
     """Share of neurons that each rule selects, really and by chance."""
     return pd.DataFrame(
-        dict(method=method, share=0.4 - 0.05 * number, share_shuffled=0.2 - 0.06 * number, n_neurons=768)
-        for number, method in enumerate(METHODS)
+        dict(rule=rule, share=0.4 - 0.05 * number, share_shuffled=0.2 - 0.06 * number, n_neurons=768)
+        for number, rule in enumerate(rules)
     )
 
 
-def region_concentration(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
+def region_concentration(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:
     """Outer shares; the first language's region is empty under the first rule."""
-    rows = [
-        dict(method=method, stack=stack, language=language, share_outer=0.5, low=0.4, high=0.6)
+    table = pd.DataFrame(
+        dict(rule=rule, stack=stack, language=language, share_outer=0.5, low=0.4, high=0.6)
         | dict(uniform=2 / 3, n_neurons=20 * number + 5 * at)
-        for (at, method), stack in itertools.product(enumerate(METHODS), stacks)
+        for (at, rule), stack in itertools.product(enumerate(rules), stacks)
         for number, language in enumerate(languages)
-    ]
-    table = pd.DataFrame(rows)
+    )
     table.loc[table.n_neurons == 0, ["share_outer", "low", "high"]] = np.nan
     return table
 
 
-def region_overlap(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
+def region_overlap(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:
     """Overlap of every ordered pair of languages: half of them above chance, half below."""
     return pd.DataFrame(
-        dict(method=method, stack=stack, source=source, target=target)
+        dict(rule=rule, stack=stack, source=source, target=target)
         | dict(jaccard=0.1 * (number % 4), chance=0.15)
-        for method, stack in itertools.product(METHODS, stacks)
+        for rule, stack in itertools.product(rules, stacks)
         for number, (source, target) in enumerate(itertools.permutations(languages, 2))
     )
 
 
-def region_agreement(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
+def region_agreement(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:
     """Overlap of every two rules for every language."""
     return pd.DataFrame(
-        dict(method_a=a, method_b=b, stack=stack, language=language)
+        dict(rule_a=a, rule_b=b, stack=stack, language=language)
         | dict(jaccard=0.3 + 0.02 * number, chance=0.05)
-        for (a, b), stack in itertools.product(itertools.combinations(METHODS, 2), stacks)
+        for (a, b), stack in itertools.product(itertools.combinations(rules, 2), stacks)
         for number, language in enumerate(languages)
     )
 
 
-def silencing(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def silencing(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Cost of every region to every language: high on the diagonal, next to nothing for controls."""
     return pd.DataFrame(
-        dict(method=method, region_language=region, text_language=text, control_kind=kind, n_neurons=40)
+        dict(rule=rule, region_language=region, text_language=text, control_kind=control, n_neurons=40)
         | dict(change=change, low=change - 0.02, high=change + 0.02, control_mean=0.01, control_sd=0.005)
-        for method, region, text in itertools.product(METHODS, languages, languages)
-        for kind in ("layer", "magnitude")
+        for rule, region, text, control in itertools.product(rules, languages, languages, CONTROLS)
         for change in [0.4 if region == text else -0.03]
     )
 
 
-def selectivity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def selectivity(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Selectivity of every region; the first language's region is empty and has none."""
     return pd.DataFrame(
-        dict(method=method, region_language=language, control_kind=kind, n_neurons=40 * number)
+        dict(rule=rule, region_language=language, control_kind=control, n_neurons=40 * number)
         | dict(selectivity=3.0 + number if number else np.nan, own=0.4, others=0.03)
         | dict(control_own=0.01, control_others=0.01)
-        for method, (number, language) in itertools.product(METHODS, enumerate(languages))
-        for kind in ("layer", "magnitude")
+        for rule, (number, language), control in itertools.product(rules, enumerate(languages), CONTROLS)
     )
 
 
-def dose(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def dose(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Cost of growing shares of every region."""
     rows = []
-    for method, (number, language), share in itertools.product(
-        METHODS, enumerate(languages), (0, 0.25, 0.5, 1)
-    ):
-        row = dict(method=method, region_language=language, share=share)
+    for rule, (number, language), share in itertools.product(rules, enumerate(languages), (0, 0.25, 0.5, 1)):
+        row = dict(rule=rule, region_language=language, share=share)
         for text, change in (("own", 0.1 * (1 + number) * share), ("others", 0.02 * share)):
             row |= {text: change, f"{text}_low": change - 0.01, f"{text}_high": change + 0.01}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def tasks(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def tasks(languages=DEFAULT_LANGUAGES, rules=("calibrated",)) -> pd.DataFrame:
     """Accuracy of the intact model, with every region silenced, and with random neurons silenced twice."""
     regions = [("intact", "none", 0.0)]
-    regions += [("calibrated", language, -0.2) for language in languages]
+    regions += [(rule, language, -0.2) for rule in rules for language in languages]
     regions += [("random", language, change) for language in languages for change in (-0.01, -0.03)]
     return pd.DataFrame(
-        dict(method=method, region_language=region, text_language=text, n_items=200, chance=0.25)
+        dict(rule=rule, region_language=region, text_language=text, n_items=200, chance=0.25)
         | dict(accuracy=0.6 + change, low=0.53 + change, high=0.67 + change)
         | dict(change=change, change_low=change - 0.05, change_high=change + 0.05)
-        for method, region, change in regions
+        for rule, region, change in regions
         for text in languages
     )
 

@@ -4,7 +4,7 @@ python workflow/readme_figure.py
 """
 
 from lingua_utils import files
-from lingua_utils.charts import figures as charts
+from lingua_utils.charts import evolution as charts
 from lingua_utils.charts import theme
 from lingua_utils.runs import collate as evolution
 
