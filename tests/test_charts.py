@@ -1,6 +1,7 @@
 """Charts: what is drawn is what the table says, beside its baseline, and no text becomes markup."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import altair as alt
@@ -167,6 +168,19 @@ def test_the_step_axis_has_room_for_step_zero():
 
 def test_several_models_get_a_panel_for_each_score():
     assert drawn("scores_by_step of two models").to_dict()["facet"]["field"] == "score"
+
+
+@pytest.mark.parametrize("name", ["scores_by_step of two models", "dose_response", "silencing_matrix"])
+def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
+    specification = drawn(name).to_dict()
+    [patch] = specification["usermeta"]["embedOptions"]["patch"]
+    assert patch["path"] == "/layout/columns"
+    vega = vl_convert.vegalite_to_vega(specification, vl_version="6.4")
+    widths = []
+    for columns in (1, 2):
+        vega["layout"]["columns"] = columns
+        widths.append(float(re.search(r'<svg[^>]* width="([\d.]+)', vl_convert.vega_to_svg(vega))[1]))
+    assert widths[0] < 0.7 * widths[1]
 
 
 def test_retrieval_is_drawn_beside_chance():

@@ -74,13 +74,15 @@ def finish(
 
 
 def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
-    """Panels, two in a row, that stand below one another in a narrow window.
+    """Panels, two in a row, that stand below one another in a narrow window, each with its own axes.
 
     Vega-Lite cannot ask for the width of the window; Vega, to which it is compiled in the browser, can.
     """
-    columns = {"signal": f"(containerSize()[0] || 700) > {2 * PANEL} ? 2 : 1"}
+    columns = {"signal": "(containerSize()[0] || 700) > 600 ? 2 : 1"}
     patch = [{"op": "add", "path": "/layout/columns", "value": columns}]
-    return chart.properties(usermeta={"embedOptions": {"patch": patch}})
+    return chart.resolve_axis(x="independent", y="independent").properties(
+        usermeta={"embedOptions": {"patch": patch}}
+    )
 
 
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +158,7 @@ def diverging(field: str, title: str, reach: float, reverse: bool = False, numbe
         f"{field}:Q",
         title=title,
         scale=alt.Scale(scheme="redblue", domain=[-reach, reach], reverse=reverse),
-        legend=alt.Legend(gradientLength=200, format=number),
+        legend=alt.Legend(gradientLength=170, format=number),
     )
 
 
@@ -243,10 +245,10 @@ def by_rule(chart: alt.LayerChart, rows: pd.DataFrame) -> alt.FacetChart:
     return fold(chart.facet(alt.Facet("rule:N", **rules), columns=2))
 
 
-def by_score(chart: alt.LayerChart, **size) -> alt.FacetChart:
+def by_score(chart: alt.LayerChart, width: int = PANEL, **size) -> alt.FacetChart:
     """A panel for LRDS and one for SADS."""
     panels = alt.Facet("score:N", title=None, sort=list(SCORES.values()))
-    return fold(chart.properties(width=PANEL, **size).facet(panels, columns=2))
+    return fold(chart.properties(width=width, **size).facet(panels, columns=2))
 
 
 def level(value: float, label: str) -> alt.LayerChart:
@@ -320,7 +322,7 @@ def silenced_beside_control(
             ),
             diverging(value, f"change in {measure}", reach, reverse=worse > 0, number=form),
             tooltip=[*tips("rule", "region_language", "text_language"), *tooltip],
-        ).properties(width=200, height=200, title=title)
+        ).properties(width=185, height=185, title=title)
 
     panels = panel("change", "The region") | panel("control_mean", "Random neurons (mean of draws)")
     return fold(panels.add_params(*rules))

@@ -153,11 +153,7 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     base = parts.chart_of(rows).encode(alt.Y("rules:N", title=None, sort=list(dict.fromkeys(rows.rules))))
     points = base.mark_point(size=60, opacity=0.85).encode(
         alt.X("jaccard:Q", title="Jaccard overlap", axis=alt.Axis(tickCount=5)),
-        alt.Color(
-            "language:N",
-            scale=theme.language_scale(agreement.language.unique()),
-            legend=theme.language_legend(),
-        ),
+        alt.Color("language:N", scale=theme.language_scale(agreement.language.unique())),
         tooltip=parts.tips("rules", "language", jaccard=".3f", chance=".3f"),
     )
     chance = base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("mean(chance):Q"))

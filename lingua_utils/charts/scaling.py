@@ -41,7 +41,7 @@ def scores_by_model(
         ),
     )
     return parts.finish(
-        parts.by_score(drawn, height={"step": 26}),
+        parts.by_score(drawn, width=190, height={"step": 26}),
         alt.Title("The two scores, model by model", subtitle=parts.BANDS.replace("bands", "lines")),
         f"LRDS and SADS of {', '.join(models)}, with 95 % intervals and their null.",
         *kinds,
@@ -68,7 +68,7 @@ def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "a
     drawn = parts.score_lines(parts.chart_of(rows), _DEPTH, colour, "model", "layer", depth=".2f")
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
-        alt.Title("The two scores from the first layer to the last", subtitle=parts.BANDS),
+        alt.Title("The two scores, by depth", subtitle=parts.BANDS),
         f"LRDS and SADS against relative depth in {rows.model.nunique()} models, with 95 % intervals and "
         "the shuffled band.",
     )
@@ -104,7 +104,7 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
             "n_parameters:Q",
             title="parameters (log scale)",
             scale=alt.Scale(type="log", nice=False, padding=20),
-            axis=alt.Axis(format="~s", tickCount=5, grid=False),
+            axis=alt.Axis(format="~s", labelExpr="replace(datum.label, 'G', 'B')", tickCount=5, grid=False),
         )
     )
     colour = parts.series_colour(rows, "model_type", "type of model")
@@ -116,7 +116,7 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
         base.mark_point(size=70, opacity=1).encode(
             alt.Y("value:Q", title="difference of mean cosines"),
             colour,
-            tooltip=parts.score_tips("model", "model_type", n_parameters=".3~s"),
+            tooltip=parts.score_tips("model", "model_type", n_parameters=","),
         ),
     )
     return parts.finish(
@@ -153,7 +153,7 @@ def retrieval_by_depth(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerC
     )
     return parts.finish(
         drawn.properties(width="container", height=parts.HEIGHT),
-        alt.Title("Finding the translation, from the first layer to the last", subtitle=parts.PAIR_BANDS),
+        alt.Title("Finding the translation, by depth", subtitle=parts.PAIR_BANDS),
         f"Accuracy of cross-lingual retrieval against relative depth in {rows.model.nunique()} models, "
         "with chance.",
     )

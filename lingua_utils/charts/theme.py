@@ -181,6 +181,7 @@ def lingua_franca() -> alt.theme.ThemeConfig:
                 "subtitleColor": INK,
                 "fontSize": 13,
                 "anchor": "start",
+                "offset": 10,
                 "fontWeight": 600,
             },
             "text": {"color": INK},
