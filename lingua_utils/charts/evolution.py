@@ -63,19 +63,14 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "raw") -> alt.HConcatC
     kinds, kind = parts.kind_choice(rows.kind)
 
     def panel(score: str, scheme: str) -> alt.Chart | alt.FacetChart:
-        limits = [min(0.0, float(rows[score].min())), float(rows[score].max())]
+        limits = [min(0, rows[score].min()), rows[score].max()]
         squares = (
             parts.chart_of(rows, model, kind)
             .mark_rect()
             .encode(
                 alt.X("step:O", title="training step", axis=alt.Axis(labelAngle=-45, labelOverlap=True)),
                 alt.Y("layer:N", title="layer", sort=layers),
-                alt.Color(
-                    f"{score}:Q",
-                    title=score.upper(),
-                    scale=alt.Scale(scheme=scheme, domain=limits),
-                    legend=alt.Legend(gradientLength=200),
-                ),
+                parts.shade(score, score.upper(), scheme, limits),
                 parts.tips("model", "layer", step=",", **{score: ".3f"}),
             )
             .properties(width=parts.PANEL, height=max(120, (16 if parts.paired(rows) else 26) * len(layers)))
@@ -108,6 +103,7 @@ def retrieval_by_step(retrieval: pd.DataFrame, layer: str | None = None) -> alt.
         Layer shown first; the one with the highest mean at the last step when not given.
     """
     table = parts.with_steps(retrieval, ["layer", "layer_index", "kind", "accuracy", "chance"])
+    table = table.sort_values(["step", "layer_index"], kind="stable")
     rows = parts.mean_over_pairs(table, ["model", "step", "layer_index", "layer", "kind"])
     if layer is None:
         layer = rows[rows.step == rows.step.max()].groupby("layer").accuracy.mean().idxmax()

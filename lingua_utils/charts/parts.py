@@ -151,15 +151,22 @@ def square_axes(
     )
 
 
-def diverging(field: str, title: str, reach: float, reverse: bool = False, number: str = "+.2f") -> alt.Color:
-    """Colours that are white at zero and reach equally far to both sides."""
-    reach = float(reach) or 1.0
+def shade(
+    field: str, title: str, scheme: str, limits: Sequence[float], number: str = "", reverse: bool = False
+) -> alt.Color:
+    """Colour of a quantity between two limits, with a legend as a strip."""
     return alt.Color(
         f"{field}:Q",
         title=title,
-        scale=alt.Scale(scheme="redblue", domain=[-reach, reach], reverse=reverse),
+        scale=alt.Scale(scheme=scheme, domain=list(map(float, limits)), reverse=reverse),
         legend=alt.Legend(gradientLength=170, format=number),
     )
+
+
+def diverging(field: str, title: str, reach: float, number: str = "+.2f", reverse: bool = False) -> alt.Color:
+    """Colours that are white at zero and reach equally far to both sides."""
+    reach = reach or 1.0
+    return shade(field, title, "redblue", [-reach, reach], number, reverse)
 
 
 def choice(
@@ -377,7 +384,7 @@ def long_scores(similarity: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 def mean_over_pairs(retrieval: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Mean accuracy over pairs of languages, its quartiles ``low`` and ``high``, and chance."""
-    groups = retrieval.groupby(keys)
+    groups = retrieval.groupby(keys, sort=False)
     quartiles = groups.accuracy.quantile([0.25, 0.75]).unstack().set_axis(["low", "high"], axis=1)
     return groups.agg(accuracy=("accuracy", "mean"), chance=("chance", "first")).join(quartiles).reset_index()
 

@@ -53,7 +53,6 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
     table = parts.SliderTable.pack(strips, keys, values, decimals=4)
     rules, rule = parts.rule_choice(counts)
     names = list(dict.fromkeys(counts.language))
-    limits = [0, float(counts.share.max()) or 1.0]
     base = (
         table.chart()
         .transform_filter(rule)
@@ -64,12 +63,7 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         )
     )
     squares = base.mark_rect(stroke=theme.RULE).encode(
-        alt.Color(
-            "share:Q",
-            title="share of the layer's neurons",
-            scale=alt.Scale(scheme="blues", domain=limits),
-            legend=alt.Legend(gradientLength=260, format="%"),
-        ),
+        parts.shade("share", "share of the layer's neurons", "blues", [0, counts.share.max() or 1], "%"),
         tooltip=parts.tips("language", "strip", count=",", expected=".1f"),
     )
     chance = base.mark_text(fontSize=9, color="#8a8a8a").encode(text=alt.Text("expected:Q", format=".0f"))

@@ -90,7 +90,7 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
         .encode(*parts.square_axes(names, "target", "source", "found among the sentences of", "sentence in"))
     )
     squares = base.mark_rect().encode(
-        color=alt.Color("accuracy:Q", title="accuracy", scale=alt.Scale(scheme="viridis", domain=[0, 1])),
+        color=parts.shade("accuracy", "accuracy", "viridis", [0, 1]),
         tooltip=parts.tips("source", "target", accuracy=".2f", times_chance=".1f"),
     )
     # The number in the square is what the colour cannot say exactly; its ink follows the square's lightness.
@@ -121,7 +121,7 @@ def language_blocks(blocks: pd.DataFrame) -> alt.FacetChart:
     rows = rows.replace({"pair": pairs})
     table = parts.SliderTable.pack(rows, ["source", "target", "pair"], ["cosine"])
     names = list(dict.fromkeys(rows.source))
-    limits = [min(0.0, float(rows.cosine.min())), float(rows.cosine.max())]
+    limits = [min(0, rows.cosine.min()), rows.cosine.max()]
     squares = (
         table.chart()
         .transform_calculate(cosine=table.pick("cosine"))
@@ -129,7 +129,7 @@ def language_blocks(blocks: pd.DataFrame) -> alt.FacetChart:
         .mark_rect()
         .encode(
             *parts.square_axes(names, "target", "source"),
-            alt.Color("cosine:Q", title="mean cosine", scale=alt.Scale(scheme="viridis", domain=limits)),
+            parts.shade("cosine", "mean cosine", "viridis", limits),
             parts.tips("source", "target", "pair", cosine=".3f"),
         )
         .properties(width=200, height=200)
