@@ -246,7 +246,7 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
         null="expected",
     )
     return parts.finish(
-        parts.by_rule(drawn.properties(width=220, height=200), rows).resolve_scale(y="independent"),
+        parts.by_rule(drawn.properties(width=205, height=200), rows).resolve_scale(y="independent"),
         alt.Title(
             "Size of the regions through training",
             subtitle="mean and range over languages · dashed: shuffled languages",

@@ -258,7 +258,7 @@ def by_score(chart: alt.LayerChart, width: int = PANEL, **size) -> alt.FacetChar
     return fold(chart.properties(width=width, **size).facet(panels, columns=2))
 
 
-def level(value: float, label: str) -> alt.LayerChart:
+def level(value: float, label: str = "") -> alt.LayerChart:
     """A dashed horizontal line, named at its right end: a null, a chance level."""
     base = alt.Chart(alt.Data(values=[{"value": value, "label": label}])).encode(alt.Y("value:Q"))
     line = base.mark_rule(strokeDash=[5, 4], color=theme.BASELINE)
@@ -450,7 +450,7 @@ class SliderTable:
         # The array has a name of its own: a calculated field of the same name would overwrite it.
         return f"datum.{value}_at[layer_at][step_at]"
 
-    def title(self, text: str, name_layer: bool = True) -> alt.Title:
+    def title(self, text: str, name_layer: bool = True, **settings) -> alt.Title:
         """A title that names the chosen layer and step, which the sliders only count."""
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
@@ -459,7 +459,7 @@ class SliderTable:
             names = [
                 " · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers
             ]
-        return alt.Title(text=alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"))
+        return alt.Title(alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""

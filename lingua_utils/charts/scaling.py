@@ -7,7 +7,7 @@ import pandas as pd
 
 from lingua_utils.charts import parts, theme
 
-_DEPTH = alt.X("depth:Q", title="relative depth (0: first layer, 1: last)")
+_DEPTH = alt.X("depth:Q", title="relative depth (0: first layer, 1: last)", axis=alt.Axis(tickCount=5))
 
 
 def scores_by_model(
@@ -178,9 +178,8 @@ def _finished(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 def _by_depth(table: pd.DataFrame, keys: Sequence[str] = ()) -> pd.DataFrame:
     """Layers of finished models with their ``depth`` in [0, 1]; each stack is a ``model`` of its own."""
     parts.need(table, ["layer", "layer_index"])
-    table = parts.split_stacks(_finished(table[table.layer != "all"], ["layer", *keys])).sort_values(
-        "layer_index"
-    )
+    table = _finished(table[table.layer != "all"], ["layer", *keys])
+    table = parts.split_stacks(table.sort_values("layer_index", kind="stable"))
     if parts.paired(table):
         of_stack = table["stack"].where(table["stack"] == "", " · " + table["stack"])
         table = table.assign(model=table.model + of_stack)

@@ -100,7 +100,7 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
     )
     return parts.finish(
         (squares + numbers).properties(width="container", height=320),
-        table.title(f"Retrieval of translations, chance {chance:.3g}"),
+        table.title("Retrieval of translations", subtitle=f"chance {chance:.3g}"),
         f"Heat map of retrieval accuracy between {len(names)} languages; chance is {chance:.3g}.",
         *table.sliders(),
     )

@@ -27,7 +27,7 @@ def accuracy_by_language(accuracy: pd.DataFrame) -> alt.LayerChart:
     spread = base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
     chance = float(accuracy.chance.iloc[0])
     return parts.finish(
-        (bars + spread + parts.level(chance, "")).properties(width="container", height=260),
+        (bars + spread + parts.level(chance)).properties(width="container", height=260),
         alt.Title(
             "Choosing the right ending", subtitle=f"lines: 95 % intervals · dashed, chance: {chance:.0%}"
         ),
