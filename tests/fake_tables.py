@@ -7,8 +7,10 @@ import pandas as pd
 
 from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
+MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 STEPS = (0, 8, 32, 128, 600, 1200)
 KINDS = ("all", "bridged", "unbridged")
+SCALES = ("raw", "centred")
 LAYERS = (("all", -1), ("0", 0), ("1", 1), ("2", 2))
 # An encoder-decoder's: the encoder has more layers than one digit, and more than the decoder.
 STACKS = ("encoder", "decoder")
@@ -17,247 +19,195 @@ PAIRED = (
     *(f"decoder {layer}" for layer in range(3)),
 )
 PAIRED_LAYERS = (("all", -1), *((label, index) for index, label in enumerate(PAIRED)))
+RULES = ("zscore", "calibrated", "lape", "ap")
+CONTROLS = ("layer", "magnitude")
 
 
-def similarity(models=("lab/bloom-m",), steps=STEPS, layers=LAYERS) -> pd.DataFrame:
+def grid(**axes) -> pd.DataFrame:
+    """Every combination of some columns' values; layers come with their index."""
+    table = pd.DataFrame(itertools.product(*axes.values()), columns=list(axes))
+    if "layer" in table:
+        table[["layer", "layer_index"]] = table.layer.tolist()
+    return table
+
+
+def number(column: pd.Series) -> np.ndarray:
+    """Which of a column's values stands in each row, counted from 0."""
+    return pd.factorize(column)[0]
+
+
+def collated(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as it comes from several runs."""
+    return table.assign(corpus="world", revision=[f"step{step:06}" for step in table.step]).astype(
+        {"step": "Int64"}
+    )
+
+
+def similarity(models=MODELS[:1], steps=STEPS, layers=LAYERS) -> pd.DataFrame:
     """Collated similarity tables: SADS rises with the step, LRDS rises and falls."""
-    rows = []
-    for model, step, (layer, index), centred, kind in itertools.product(
-        models, steps, layers, (False, True), KINDS
-    ):
-        rise = np.log1p(step) / 8
-        lrds, sads = 0.3 * rise * (1.6 - rise), 0.2 * rise * (kind != "unbridged") + 0.02 * index
-        row = dict(corpus="world", model_id=model, revision=f"step{step:06}", step=step)
-        row |= dict(layer=layer, layer_index=index, centred=centred, kind=kind)
-        row |= dict(n_languages=10, n_sentences=100, same_language=0.6, same_meaning=0.5, neither=0.3)
-        for score, value in (("lrds", lrds), ("sads", sads)):
-            row |= {score: value, f"{score}_se": 0.01, f"{score}_low": value - 0.02}
-            row |= {f"{score}_high": value + 0.02, f"{score}_null": 0.0}
-            row |= {f"{score}_null_low": -0.01, f"{score}_null_high": 0.01}
-        rows.append(row)
-    return pd.DataFrame(rows).astype({"step": "Int64"})
+    table = grid(model_id=models, step=steps, layer=layers, scale=SCALES, kind=KINDS)
+    rise = np.log1p(table.step) / 8
+    lrds = 0.3 * rise * (1.6 - rise)
+    sads = 0.2 * rise * (table.kind != "unbridged") + 0.02 * table.layer_index
+    for score, value in (("lrds", lrds), ("sads", sads)):
+        around = {"": value, "_se": 0.01, "_low": value - 0.02, "_high": value + 0.02}
+        null = {"_null": 0.0, "_null_low": -0.01, "_null_high": 0.01}
+        table = table.assign(**{score + part: numbers for part, numbers in (around | null).items()})
+    return collated(
+        table.assign(n_languages=10, n_sentences=100, same_language=0.6, same_meaning=0.5, neither=0.3)
+    )
 
 
-def retrieval(models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES[:4]) -> pd.DataFrame:
+def retrieval(models=MODELS[:1], steps=STEPS, layers=LAYERS, languages=DEFAULT_LANGUAGES[:4]) -> pd.DataFrame:
     """Collated retrieval tables for every ordered pair of languages."""
-    rows = [
-        dict(
-            corpus="world",
-            model_id=model,
-            revision=f"step{step:06}",
-            step=step,
-            layer=layer,
-            layer_index=index,
-            kind=kind,
-            source=source,
-            target=target,
-            accuracy=min(1.0, 0.01 + 0.05 * np.log1p(step) + 0.01 * number),
-            mutual=0.1,
-            chance=0.01,
-            n_sentences=100,
-        )
-        for model, step, (layer, index), kind in itertools.product(models, steps, LAYERS, KINDS)
-        for number, (source, target) in enumerate(itertools.permutations(languages, 2))
+    table = grid(model_id=models, step=steps, layer=layers, kind=KINDS, source=languages, target=languages)
+    table = table[table.source != table.target]
+    accuracy = 0.01 + 0.05 * np.log1p(table.step) + 0.01 * number(table.source + table.target)
+    return collated(table.assign(accuracy=accuracy.clip(upper=1), mutual=0.1, chance=0.01, n_sentences=100))
+
+
+def finished(table=similarity, layers=LAYERS) -> pd.DataFrame:
+    """Tables of three finished models of two types and known sizes, without steps."""
+    sizes = {
+        "org/small": (5.6e8, "bloom"),
+        "org/large": (7.1e9, "bloom"),
+        "org/other": (2.7e8, "gemma3_text"),
+    }
+    parts = [
+        table((model,), steps=(10 + at,), layers=layers).assign(n_parameters=size, model_type=model_type)
+        for at, (model, (size, model_type)) in enumerate(sizes.items())
     ]
-    return pd.DataFrame(rows).astype({"step": "Int64"})
+    return pd.concat(parts).assign(revision="main", step=pd.NA).astype({"step": "Int64"})
 
 
 def blocks(steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Language by language cosines, NaN on the diagonal of translations."""
-    rows = [
-        dict(
-            corpus="world",
-            model_id="lab/bloom-m",
-            revision=f"step{step:06}",
-            step=step,
-            layer=layer,
-            layer_index=index,
-            source=source,
-            target=target,
-            same_meaning=np.nan if source == target else 0.3 + 0.05 * np.log1p(step),
-            different_meaning=0.6 if source == target else 0.3,
-        )
-        for step, (layer, index) in itertools.product(steps, LAYERS)
-        for source, target in itertools.product(languages, languages)
-    ]
-    return pd.DataFrame(rows)
+    table = grid(model_id=MODELS[:1], step=steps, layer=LAYERS, source=languages, target=languages)
+    same = table.source == table.target
+    return table.assign(
+        same_meaning=(0.3 + 0.05 * np.log1p(table.step)).mask(same),
+        different_meaning=np.where(same, 0.6, 0.3),
+    )
 
 
 def variance(steps=STEPS, layers=LAYERS) -> pd.DataFrame:
     """Variance shares that sum to one."""
-    return pd.DataFrame(
-        dict(step=step, layer=layer, layer_index=index, language=0.5, meaning=0.2, rest=0.3)
-        for step, (layer, index) in itertools.product(steps, layers)
-    )
+    return grid(step=steps, layer=layers).assign(language=0.5, meaning=0.2, rest=0.3)
 
 
 def losses(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Loss of every language at every step."""
-    return pd.DataFrame(
-        dict(
-            step=step,
-            language=language,
-            loss=8 - np.log1p(step) - 0.1 * number,
-            bits_per_byte=4 - 0.01 * number,
-        )
-        for step in STEPS
-        for number, language in enumerate(languages)
-    )
+    table = grid(step=STEPS, language=languages)
+    at = number(table.language)
+    return table.assign(loss=8 - np.log1p(table.step) - 0.1 * at, bits_per_byte=4 - 0.01 * at)
 
 
 def projection(steps=STEPS, layers=LAYERS, languages=DEFAULT_LANGUAGES, n_sentences=20) -> pd.DataFrame:
     """Points that gather by language early and by meaning late."""
+    table = grid(step=steps, layer=layers, language=languages, sentence=range(n_sentences)).assign(kind="all")
     random = np.random.default_rng(0)
-    of_language = random.normal(size=(len(languages), 1, 2))
-    of_meaning = random.normal(size=(1, n_sentences, 2))
-    parts = []
-    for number, step in enumerate(steps):
-        late = number / max(1, len(steps) - 1)
-        for layer, index in layers:
-            noise = random.normal(size=(len(languages), n_sentences, 2))
-            plane = (1 - late) * of_language + late * of_meaning + 0.2 * noise
-            grid = pd.MultiIndex.from_product([languages, range(n_sentences)], names=["language", "sentence"])
-            part = pd.DataFrame(plane.reshape(-1, 2) * 0.1 * (1 + number), columns=["x", "y"], index=grid)
-            parts.append(part.reset_index().assign(step=step, layer=layer, layer_index=index, kind="all"))
-    return pd.concat(parts, ignore_index=True)
-
-
-def tokens(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
-    """Token counts of ten sentences a language."""
-    return pd.DataFrame(
-        dict(language=language, sentence=sentence, tokens=20 + 3 * number + sentence % 4)
-        for number, language in enumerate(languages)
-        for sentence in range(10)
-    )
-
-
-def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
-    """Share of positive values a layer and language."""
-    return pd.DataFrame(
-        dict(layer=layer, language=language, share_positive=0.2 + 0.05 * index + 0.01 * number)
-        for layer, index in layers[1:]
-        for number, language in enumerate(languages)
-    )
-
-
-METHODS = ("zscore", "calibrated", "lape", "ap")
-
-
-def region_counts(
-    models=("lab/bloom-m",), steps=STEPS, languages=DEFAULT_LANGUAGES, layers=LAYERS
-) -> pd.DataFrame:
-    """Collated counts of key neurons: more with every step, fewer by chance."""
-    return pd.DataFrame(
-        dict(model_id=model, step=step, method=method, layer=layer, layer_index=index)
-        | dict(language=language, count=count, share=count / 256, expected=2.5 + index)
-        for model, (at, step), method in itertools.product(models, enumerate(steps), METHODS)
-        for (layer, index), (number, language) in itertools.product(layers[1:], enumerate(languages))
-        for count in [10 * at + number + 3 * index]
-    ).astype({"step": "Int64"})
-
-
-def region_null() -> pd.DataFrame:
-    """Share of neurons that each rule selects, really and by chance."""
-    return pd.DataFrame(
-        dict(method=method, share=0.4 - 0.05 * number, share_shuffled=0.2 - 0.06 * number, n_neurons=768)
-        for number, method in enumerate(METHODS)
-    )
-
-
-def region_concentration(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
-    """Outer shares; the first language's region is empty under the first rule."""
-    rows = [
-        dict(method=method, stack=stack, language=language, share_outer=0.5, low=0.4, high=0.6)
-        | dict(uniform=2 / 3, n_neurons=20 * number + 5 * at)
-        for (at, method), stack in itertools.product(enumerate(METHODS), stacks)
-        for number, language in enumerate(languages)
-    ]
-    table = pd.DataFrame(rows)
-    table.loc[table.n_neurons == 0, ["share_outer", "low", "high"]] = np.nan
+    late = (number(table.step) / max(1, len(steps) - 1))[:, None]
+    of_language = random.normal(size=(len(languages), 2))[number(table.language)]
+    of_meaning = random.normal(size=(n_sentences, 2))[table.sentence]
+    plane = (1 - late) * of_language + late * of_meaning + 0.2 * random.normal(size=(len(table), 2))
+    table[["x", "y"]] = plane * 0.1 * (1 + number(table.step))[:, None]
     return table
 
 
-def region_overlap(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
+def tokens(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Token counts of ten sentences per language."""
+    table = grid(language=languages, sentence=range(10))
+    return table.assign(tokens=20 + 3 * number(table.language) + table.sentence % 4)
+
+
+def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
+    """Share of positive values per layer and language."""
+    table = grid(layer=layers[1:], language=languages)
+    return table.assign(share_positive=0.2 + 0.05 * table.layer_index + 0.01 * number(table.language))
+
+
+def region_counts(
+    models=MODELS[:1], steps=STEPS, languages=DEFAULT_LANGUAGES, layers=LAYERS, rules=RULES
+) -> pd.DataFrame:
+    """Collated counts of key neurons: more with every step, fewer by chance."""
+    table = grid(model_id=models, step=steps, rule=rules, layer=layers[1:], language=languages)
+    count = 10 * number(table.step) + number(table.language) + 3 * table.layer_index
+    return collated(table.assign(count=count, share=count / 256, expected=2.5 + table.layer_index))
+
+
+def region_null(rules=RULES) -> pd.DataFrame:
+    """Share of neurons that each rule selects, really and by chance."""
+    table = grid(rule=rules)
+    at = number(table.rule)
+    return table.assign(share=0.4 - 0.05 * at, share_shuffled=0.2 - 0.04 * at, n_neurons=768)
+
+
+def region_concentration(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:
+    """Outer shares; the first language's region is empty under the first rule."""
+    table = grid(rule=rules, stack=stacks, language=languages)
+    n_neurons = 20 * number(table.language) + 5 * number(table.rule)
+    table[["share_outer", "low", "high"]] = np.where(n_neurons[:, None] > 0, (0.5, 0.4, 0.6), np.nan)
+    return table.assign(uniform=2 / 3, n_neurons=n_neurons)
+
+
+def region_overlap(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:
     """Overlap of every ordered pair of languages: half of them above chance, half below."""
-    return pd.DataFrame(
-        dict(method=method, stack=stack, source=source, target=target)
-        | dict(jaccard=0.1 * (number % 4), chance=0.15)
-        for method, stack in itertools.product(METHODS, stacks)
-        for number, (source, target) in enumerate(itertools.permutations(languages, 2))
-    )
+    table = grid(rule=rules, stack=stacks, source=languages, target=languages)
+    table = table[table.source != table.target]
+    return table.assign(jaccard=0.1 * (number(table.source + table.target) % 4), chance=0.15)
 
 
-def region_agreement(languages=DEFAULT_LANGUAGES, stacks=("all",)) -> pd.DataFrame:
+def region_agreement(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:
     """Overlap of every two rules for every language."""
-    return pd.DataFrame(
-        dict(method_a=a, method_b=b, stack=stack, language=language)
-        | dict(jaccard=0.3 + 0.02 * number, chance=0.05)
-        for (a, b), stack in itertools.product(itertools.combinations(METHODS, 2), stacks)
-        for number, language in enumerate(languages)
-    )
+    table = grid(rules=list(itertools.combinations(rules, 2)), stack=stacks, language=languages)
+    table[["rule_a", "rule_b"]] = table.pop("rules").tolist()
+    return table.assign(jaccard=0.3 + 0.02 * number(table.language), chance=0.05)
 
 
-def silencing(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def silencing(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Cost of every region to every language: high on the diagonal, next to nothing for controls."""
-    return pd.DataFrame(
-        dict(method=method, region_language=region, text_language=text, control_kind=kind, n_neurons=40)
-        | dict(change=change, low=change - 0.02, high=change + 0.02, control_mean=0.01, control_sd=0.005)
-        for method, region, text in itertools.product(METHODS, languages, languages)
-        for kind in ("layer", "magnitude")
-        for change in [0.4 if region == text else -0.03]
-    )
+    table = grid(rule=rules, region_language=languages, text_language=languages, control_kind=CONTROLS)
+    change = np.where(table.region_language == table.text_language, 0.4, -0.03)
+    table = table.assign(change=change, low=change - 0.02, high=change + 0.02)
+    return table.assign(control_mean=0.01, control_sd=0.005, n_neurons=40)
 
 
-def selectivity(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def selectivity(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Selectivity of every region; the first language's region is empty and has none."""
-    return pd.DataFrame(
-        dict(method=method, region_language=language, control_kind=kind, n_neurons=40 * number)
-        | dict(selectivity=3.0 + number if number else np.nan, own=0.4, others=0.03)
-        | dict(control_own=0.01, control_others=0.01)
-        for method, (number, language) in itertools.product(METHODS, enumerate(languages))
-        for kind in ("layer", "magnitude")
-    )
+    table = grid(rule=rules, region_language=languages, control_kind=CONTROLS)
+    at = pd.Series(number(table.region_language))
+    table = table.assign(selectivity=(3.0 + at).mask(at == 0), n_neurons=40 * at)
+    return table.assign(own=0.4, others=0.03, control_own=0.01, control_others=0.01)
 
 
-def dose(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def dose(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Cost of growing shares of every region."""
-    rows = []
-    for method, (number, language), share in itertools.product(
-        METHODS, enumerate(languages), (0, 0.25, 0.5, 1)
-    ):
-        row = dict(method=method, region_language=language, share=share)
-        for text, change in (("own", 0.1 * (1 + number) * share), ("others", 0.02 * share)):
-            row |= {text: change, f"{text}_low": change - 0.01, f"{text}_high": change + 0.01}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    table = grid(rule=rules, region_language=languages, share=(0, 0.25, 0.5, 1))
+    own = 0.1 * (1 + number(table.region_language)) * table.share
+    for text, change in (("own", own), ("others", 0.02 * table.share)):
+        table = table.assign(**{text: change, f"{text}_low": change - 0.01, f"{text}_high": change + 0.01})
+    return table
 
 
-def tasks(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def tasks(languages=DEFAULT_LANGUAGES, rules=("calibrated",)) -> pd.DataFrame:
     """Accuracy of the intact model, with every region silenced, and with random neurons silenced twice."""
-    regions = [("intact", "none", 0.0)]
-    regions += [("calibrated", language, -0.2) for language in languages]
-    regions += [("random", language, change) for language in languages for change in (-0.01, -0.03)]
-    return pd.DataFrame(
-        dict(method=method, region_language=region, text_language=text, n_items=200, chance=0.25)
-        | dict(accuracy=0.6 + change, low=0.53 + change, high=0.67 + change)
-        | dict(change=change, change_low=change - 0.05, change_high=change + 0.05)
-        for method, region, change in regions
-        for text in languages
-    )
+    changes = [("intact", 0.0), *((rule, -0.2) for rule in rules), ("random", -0.01), ("random", -0.03)]
+    table = grid(rule=changes, region_language=languages, text_language=languages)
+    table[["rule", "change"]] = table.rule.tolist()
+    table = table.assign(accuracy=0.6 + table.change, n_items=200, chance=0.25)
+    return table.assign(change_low=table.change - 0.05, change_high=table.change + 0.05)
 
 
 def accuracy(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Accuracy of the model in every language."""
-    return pd.DataFrame(
-        dict(language=language, accuracy=0.6, low=0.53, high=0.67, n_items=200, chance=0.25)
-        for language in languages
-    )
+    return grid(language=languages).assign(accuracy=0.6, low=0.53, high=0.67, n_items=200, chance=0.25)
 
 
 def task_points() -> pd.DataFrame:
     """Accuracy and SADS at every checkpoint."""
-    return pd.DataFrame(
-        dict(step=step, sads=0.02 * at, sads_low=0.02 * at - 0.01, sads_high=0.02 * at + 0.01)
-        | dict(accuracy=0.25 + 0.05 * at, low=0.2 + 0.05 * at, high=0.3 + 0.05 * at, chance=0.25)
-        for at, step in enumerate(STEPS)
+    table = grid(step=STEPS)
+    at = number(table.step)
+    return table.assign(
+        **dict(sads=0.02 * at, sads_low=0.02 * at - 0.01, sads_high=0.02 * at + 0.01, chance=0.25),
+        **dict(accuracy=0.25 + 0.05 * at, low=0.2 + 0.05 * at, high=0.3 + 0.05 * at),
     )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import altair as alt
+import pandas as pd
 
 
 def parts(specification: dict | list) -> Iterator[dict]:
@@ -28,3 +29,13 @@ def data_sets(chart: alt.TopLevelMixin) -> list[list[dict]]:
 
 def fields(chart: alt.TopLevelMixin) -> str:
     return json.dumps(chart.to_dict())
+
+
+def rows_of(chart: alt.TopLevelMixin) -> pd.DataFrame:
+    """The largest table of a chart."""
+    return pd.DataFrame(max(data_sets(chart), key=len))
+
+
+def found(chart: alt.TopLevelMixin, key: str) -> list[dict]:
+    """Every object under a key, anywhere in the specification."""
+    return [part[key] for part in parts(chart.to_dict()) if isinstance(part.get(key), dict)]

@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from test_book import PAGES, ROOT
 from test_charts import corpus
 
-from lingua_utils.charts import figures as charts
-from lingua_utils.charts import theme
+from lingua_utils.charts import evolution, similarity, theme
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [
@@ -134,12 +133,15 @@ def changes(page: Page, before: str, seconds: int = 30) -> bool:
 
 MOVED = {
     "the sentence map by its step": (
-        lambda: charts.sentence_map(fake_tables.projection(), corpus()),
+        lambda: evolution.sentence_map(fake_tables.projection(), corpus()),
         "step_at",
     ),
-    "the sentence map by its layer": (lambda: charts.sentence_map(fake_tables.projection()), "layer_at"),
-    "the language blocks by their step": (lambda: charts.language_blocks(fake_tables.blocks()), "step_at"),
-    "the retrieval map by its step": (lambda: charts.retrieval_map(fake_tables.retrieval()), "step_at"),
+    "the sentence map by its layer": (lambda: evolution.sentence_map(fake_tables.projection()), "layer_at"),
+    "the language blocks by their step": (
+        lambda: similarity.language_blocks(fake_tables.blocks()),
+        "step_at",
+    ),
+    "the retrieval map by its step": (lambda: similarity.retrieval_map(fake_tables.retrieval()), "step_at"),
 }
 
 
@@ -169,7 +171,7 @@ def test_the_sentence_map_opens_the_book_and_answers_its_slider(built_book, visi
 
 
 def test_the_sentence_map_is_coloured_by_meaning_when_asked(visit, chart_page):
-    page = visit(chart_page(charts.sentence_map(fake_tables.projection(), corpus()))).page
+    page = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus()))).page
     before = drawing(page)
     page.locator("input[name=colour_by][value=meaning]").check()
     assert changes(page, before)
@@ -177,7 +179,7 @@ def test_the_sentence_map_is_coloured_by_meaning_when_asked(visit, chart_page):
 
 def test_a_text_under_the_pointer_is_shown_as_text(visit, chart_page):
     hostile = "<img src=x onerror='window.broken = true'></script><b>bold</b>"
-    opened = visit(chart_page(charts.sentence_map(fake_tables.projection(), corpus(hostile))))
+    opened = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus(hostile))))
     opened.page.locator(".vega-embed .mark-symbol path").first.hover(force=True)
     tooltip = opened.page.wait_for_selector("#vg-tooltip-element.visible")
     assert hostile in tooltip.inner_text()

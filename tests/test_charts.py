@@ -1,6 +1,7 @@
 """Charts: what is drawn is what the table says, beside its baseline, and no text becomes markup."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import altair as alt
@@ -8,15 +9,26 @@ import fake_tables
 import numpy as np
 import pandas as pd
 import pytest
-from specification import data_sets, fields
+import vl_convert
+from fake_tables import MODELS
+from specification import data_sets, fields, rows_of
 
-from lingua_utils.charts import figures as charts
-from lingua_utils.charts import theme
-from lingua_utils.charts.parts import MAX_ROWS, Frames
+from lingua_utils.charts import (
+    ablation,
+    activations,
+    evolution,
+    lab,
+    regions,
+    scaling,
+    similarity,
+    tasks,
+    theme,
+)
+from lingua_utils.charts import corpus as corpus_charts
+from lingua_utils.charts.parts import MAX_ROWS, SliderTable
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & 'quoted' \"text\""
-MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 
 
 def corpus(text: str = "a sentence", n_sentences: int = 20) -> SimpleNamespace:
@@ -29,33 +41,89 @@ def corpus(text: str = "a sentence", n_sentences: int = 20) -> SimpleNamespace:
     )
 
 
+def finished_retrieval() -> pd.DataFrame:
+    return fake_tables.finished(fake_tables.retrieval)
+
+
+# Every chart, the table that it draws and a column that it cannot do without.
 CHARTS = {
-    "scores_by_step": lambda: charts.scores_by_step(fake_tables.similarity()),
-    "scores_by_step of two models": lambda: charts.scores_by_step(fake_tables.similarity(MODELS)),
-    "layer_step_map": lambda: charts.layer_step_map(fake_tables.similarity(MODELS)),
-    "scores_by_layer": lambda: charts.scores_by_layer(fake_tables.similarity(steps=(8,))),
-    "variance_shares": lambda: charts.variance_shares(fake_tables.variance()),
-    "variance_shares of one run": lambda: charts.variance_shares(
-        fake_tables.variance(steps=(8,)).drop(columns="step")
+    "loss_by_language": (lab.loss_by_language, fake_tables.losses, "bits_per_byte"),
+    "tokens_by_language": (activations.tokens_by_language, fake_tables.tokens, "tokens"),
+    "activity_by_layer": (activations.activity_by_layer, fake_tables.activity, "share_positive"),
+    "scores_by_layer": (
+        similarity.scores_by_layer,
+        lambda: fake_tables.similarity(steps=(8,)),
+        "sads_null",
     ),
-    "retrieval_map": lambda: charts.retrieval_map(fake_tables.retrieval()),
-    "retrieval_by_step": lambda: charts.retrieval_by_step(fake_tables.retrieval()),
-    "retrieval_by_step of two models": lambda: charts.retrieval_by_step(fake_tables.retrieval(MODELS)),
-    "language_blocks": lambda: charts.language_blocks(fake_tables.blocks()),
-    "loss_by_language": lambda: charts.loss_by_language(fake_tables.losses()),
-    "sentence_map": lambda: charts.sentence_map(fake_tables.projection(), corpus()),
-    "tokens_by_language": lambda: charts.tokens_by_language(fake_tables.tokens()),
-    "activity_by_layer": lambda: charts.activity_by_layer(fake_tables.activity()),
+    "variance_shares": (similarity.variance_shares, fake_tables.variance, "rest"),
+    "variance_shares of one run": (
+        similarity.variance_shares,
+        lambda: fake_tables.variance(steps=(8,)).drop(columns="step"),
+        "rest",
+    ),
+    "retrieval_map": (similarity.retrieval_map, fake_tables.retrieval, "chance"),
+    "language_blocks": (similarity.language_blocks, fake_tables.blocks, "same_meaning"),
+    "null_shares": (regions.null_shares, fake_tables.region_null, "share_shuffled"),
+    "region_atlas": (regions.region_atlas, fake_tables.region_counts, "expected"),
+    "region_atlas of one run": (
+        regions.region_atlas,
+        lambda: fake_tables.region_counts(steps=(8,)).drop(columns=["model_id", "step"]),
+        "expected",
+    ),
+    "concentration": (regions.concentration, fake_tables.region_concentration, "uniform"),
+    "region_overlap": (regions.region_overlap, fake_tables.region_overlap, "chance"),
+    "region_agreement": (regions.region_agreement, fake_tables.region_agreement, "chance"),
+    "silencing_matrix": (ablation.silencing_matrix, fake_tables.silencing, "control_mean"),
+    "selectivity": (ablation.selectivity, fake_tables.selectivity, "selectivity"),
+    "dose_response": (ablation.dose_response, fake_tables.dose, "others"),
+    "accuracy_by_language": (tasks.accuracy_by_language, fake_tables.accuracy, "chance"),
+    "accuracy_silenced": (tasks.accuracy_silenced, fake_tables.tasks, "change"),
+    "scores_by_step": (evolution.scores_by_step, fake_tables.similarity, "lrds_null"),
+    "scores_by_step of two models": (
+        evolution.scores_by_step,
+        lambda: fake_tables.similarity(MODELS),
+        "model_id",
+    ),
+    "layer_step_map": (evolution.layer_step_map, lambda: fake_tables.similarity(MODELS), "scale"),
+    "retrieval_by_step": (evolution.retrieval_by_step, fake_tables.retrieval, "chance"),
+    "retrieval_by_step of two models": (
+        evolution.retrieval_by_step,
+        lambda: fake_tables.retrieval(MODELS),
+        "step",
+    ),
+    "sentence_map": (
+        lambda table: evolution.sentence_map(table, corpus()),
+        fake_tables.projection,
+        "sentence",
+    ),
+    "region_size_by_step": (evolution.region_size_by_step, fake_tables.region_counts, "model_id"),
+    "region_size_by_step of two models": (
+        evolution.region_size_by_step,
+        lambda: fake_tables.region_counts(MODELS),
+        "expected",
+    ),
+    "accuracy_against_sads": (evolution.accuracy_against_sads, fake_tables.task_points, "sads_low"),
+    "scores_by_model": (scaling.scores_by_model, fake_tables.finished, "sads_null"),
+    "scores_by_depth": (scaling.scores_by_depth, fake_tables.finished, "layer_index"),
+    "scores_against_size": (scaling.scores_against_size, fake_tables.finished, "n_parameters"),
+    "retrieval_by_depth": (scaling.retrieval_by_depth, finished_retrieval, "chance"),
 }
+
+
+def drawn(name: str) -> alt.TopLevelMixin:
+    draw, table, _ = CHARTS[name]
+    return draw(table())
 
 
 @pytest.fixture(scope="module", params=CHARTS)
 def chart(request) -> alt.TopLevelMixin:
-    return CHARTS[request.param]()
+    return drawn(request.param)
 
 
-def test_every_chart_has_a_description_for_screen_readers(chart):
-    assert len(chart.to_dict()["description"]) > 20
+def test_every_chart_has_a_title_and_a_description_for_screen_readers(chart):
+    specification = chart.to_dict()
+    assert specification["title"]
+    assert len(specification["description"]) > 20
 
 
 def test_no_chart_holds_more_rows_than_allowed(chart):
@@ -63,143 +131,198 @@ def test_no_chart_holds_more_rows_than_allowed(chart):
 
 
 def test_every_chart_compiles_to_vega(chart):
-    import vl_convert
-
     assert vl_convert.vegalite_to_vega(chart.to_dict(), vl_version="6.4")["marks"]
 
 
-@pytest.mark.parametrize("draw", [charts.scores_by_step, charts.scores_by_layer])
-def test_scores_are_drawn_with_intervals_above_their_null(draw):
-    drawn = fields(draw(fake_tables.similarity(steps=(0, 8)[: 2 if draw is charts.scores_by_step else 1])))
-    assert all(f'"field": "{name}"' in drawn for name in ("low", "high", "null", "null_low", "null_high"))
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_missing_column_is_named(name):
+    draw, table, column = CHARTS[name]
+    with pytest.raises(ValueError, match=f"no column '{column}'"):
+        draw(table().drop(columns=column))
+
+
+@pytest.mark.parametrize("name", ["scores_by_step", "scores_by_layer", "scores_by_depth", "scores_by_model"])
+def test_scores_are_drawn_with_intervals_above_their_null(name):
+    shown = fields(drawn(name))
+    assert all(f'"field": "{column}"' in shown for column in ("low", "high", "null", "null_low", "null_high"))
 
 
 def test_scores_by_step_shows_the_table_and_nothing_else():
     table = fake_tables.similarity()
-    rows = pd.DataFrame(max(data_sets(charts.scores_by_step(table)), key=len))
+    rows = rows_of(evolution.scores_by_step(table))
     shown = rows[(rows.score == "SADS · same meaning") & (rows.kind == "bridged")].set_index("step").value
-    wanted = table.query("layer == 'all' and kind == 'bridged' and not centred").set_index("step").sads
+    wanted = table.query("layer == 'all' and kind == 'bridged' and scale == 'raw'").set_index("step").sads
     np.testing.assert_allclose(shown.to_numpy(), wanted.to_numpy(dtype=float), atol=5e-5)
 
 
+def test_an_unknown_scale_is_named_with_the_known_ones():
+    with pytest.raises(ValueError, match="no scale 'squared'; there are centred, raw"):
+        evolution.scores_by_step(fake_tables.similarity(), scale="squared")
+
+
 def test_the_step_axis_has_room_for_step_zero():
-    x = charts.scores_by_step(fake_tables.similarity()).to_dict()["layer"][-1]["encoding"]["x"]
+    x = drawn("scores_by_step").to_dict()["layer"][-1]["layer"][-1]["encoding"]["x"]
     assert x["scale"]["type"] == "symlog"
     assert x["axis"]["values"] == list(fake_tables.STEPS)
 
 
 def test_several_models_get_a_panel_for_each_score():
-    assert charts.scores_by_step(fake_tables.similarity(MODELS)).to_dict()["facet"]["field"] == "score"
+    assert drawn("scores_by_step of two models").to_dict()["facet"]["field"] == "score"
+
+
+@pytest.mark.parametrize("name", ["scores_by_step of two models", "dose_response", "silencing_matrix"])
+def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
+    specification = drawn(name).to_dict()
+    [patch] = specification["usermeta"]["embedOptions"]["patch"]
+    assert patch["path"] == "/layout/columns"
+    vega = vl_convert.vegalite_to_vega(specification, vl_version="6.4")
+    widths = []
+    for columns in (1, 2):
+        vega["layout"]["columns"] = columns
+        widths.append(float(re.search(r'<svg[^>]* width="([\d.]+)', vl_convert.vega_to_svg(vega))[1]))
+    assert widths[0] < 0.7 * widths[1]
 
 
 def test_retrieval_is_drawn_beside_chance():
-    assert '"field": "chance"' in fields(charts.retrieval_by_step(fake_tables.retrieval()))
-    assert "chance 0.01" in fields(charts.retrieval_map(fake_tables.retrieval()))
+    assert '"field": "chance"' in fields(drawn("retrieval_by_step"))
+    assert '"field": "chance"' in fields(drawn("retrieval_by_depth"))
+    assert "chance 0.01" in fields(drawn("retrieval_map"))
 
 
 def test_retrieval_by_step_is_the_mean_over_language_pairs():
-    table = fake_tables.retrieval()
-    rows = pd.DataFrame(max(data_sets(charts.retrieval_by_step(table)), key=len))
-    shown = rows.query("step == 600 and layer == '1' and kind == 'all'").accuracy.item()
-    assert shown == pytest.approx(
-        table.query("step == 600 and layer == '1' and kind == 'all'").accuracy.mean(), abs=1e-4
-    )
+    one = "step == 600 and layer == '1' and kind == 'all'"
+    shown = rows_of(drawn("retrieval_by_step")).query(one).accuracy.item()
+    assert shown == pytest.approx(fake_tables.retrieval().query(one).accuracy.mean(), abs=1e-4)
 
 
 def test_loss_is_drawn_beside_a_uniform_guess_when_it_is_known():
-    assert "uniform guess: 8.30" in fields(charts.loss_by_language(fake_tables.losses(), "loss", chance=8.3))
+    assert "uniform guess: 8.30" in fields(lab.loss_by_language(fake_tables.losses(), "loss", chance=8.3))
 
 
 def test_the_layer_step_map_has_a_colour_scale_for_each_score():
-    assert (
-        charts.layer_step_map(fake_tables.similarity()).to_dict()["resolve"]["scale"]["color"]
-        == "independent"
-    )
+    assert drawn("layer_step_map").to_dict()["resolve"]["scale"]["color"] == "independent"
 
 
 def test_a_list_of_sentences_is_offered_only_where_there_are_kinds():
     table = fake_tables.similarity()
-    assert "chosen_kind" in fields(charts.scores_by_step(table))
-    assert "chosen_kind" not in fields(charts.scores_by_step(table[table.kind == "all"]))
+    assert "chosen_kind" in fields(evolution.scores_by_step(table))
+    assert "chosen_kind" not in fields(evolution.scores_by_step(table[table.kind == "all"]))
 
 
 def test_the_sentence_map_holds_every_point_at_every_layer_and_step():
     table = fake_tables.projection()
-    chart = charts.sentence_map(table)
+    chart = evolution.sentence_map(table)
     records = max(data_sets(chart), key=len)
     whole = table[["x", "y"]].abs().to_numpy().max()
     assert len(records) == 10 * 20
     name = theme.language_name("fra_Latn")
-    record = next(r for r in records if r["name"] == name and r["sentence"] == 7)
+    record = next(r for r in records if r["language"] == name and r["sentence"] == 7)
     points = table.set_index(["language", "sentence", "layer", "step"]).x
     for layer, index in (("all", 0), ("2", 3)):
         for at, step in enumerate(fake_tables.STEPS):
             wanted = points["fra_Latn", 7, layer, step] / whole
             assert record["x_at"][index][at] == pytest.approx(wanted, abs=5e-4)
-    assert {parameter["name"] for parameter in chart.to_dict()["params"]} >= {
-        "step_at",
-        "layer_at",
-        "colour_by",
-    }
+    parameters = {parameter["name"] for parameter in chart.to_dict()["params"]}
+    assert parameters >= {"step_at", "layer_at", "colour_by"}
 
 
 def test_the_sentence_map_of_a_full_lab_stays_small():
     steps = tuple(2**power for power in range(12))
     layers = [("all", -1), *((str(number), number) for number in range(6))]
     table = fake_tables.projection(steps=steps, layers=layers, n_sentences=40)
-    assert len(json.dumps(charts.sentence_map(table, corpus(n_sentences=40)).to_dict())) < 700_000
+    assert len(json.dumps(evolution.sentence_map(table, corpus(n_sentences=40)).to_dict())) < 700_000
 
 
-def test_frames_leave_out_what_was_not_measured():
-    table = fake_tables.projection(steps=(0, 8)).query("not (step == 8 and layer == '1')")
-    frames = Frames.of(table, ["language", "sentence"], ["x"])
-    at = frames.layers.index("1")
-    assert frames.records[0]["x_at"][at][1] is None
-    assert frames.records[0]["x_at"][at][0] is not None
+def packed(table: pd.DataFrame) -> SliderTable:
+    return SliderTable.pack(table, ["language", "sentence"], ["x"])
 
 
-def test_frames_put_a_final_model_without_a_step_last():
+def test_a_slider_table_leaves_out_what_was_not_measured():
+    table = packed(fake_tables.projection(steps=(0, 8)).query("not (step == 8 and layer == '1')"))
+    at = table.layers.index("1")
+    assert table.records[0]["x_at"][at][1] is None
+    assert table.records[0]["x_at"][at][0] is not None
+
+
+def test_a_slider_table_puts_a_final_model_without_a_step_last():
     final = fake_tables.projection(steps=(0,)).assign(step=pd.NA)
     table = pd.concat([final, fake_tables.projection(steps=(8,))]).astype({"step": "Int64"})
-    assert Frames.of(table, ["language", "sentence"], ["x"]).steps == [8, None]
+    assert packed(table).steps == [8, None]
 
 
-def test_frames_refuse_two_rows_for_one_place():
-    table = pd.concat([fake_tables.projection()] * 2)
+def test_a_slider_table_refuses_two_rows_for_one_place():
     with pytest.raises(ValueError, match="several rows"):
-        Frames.of(table, ["language", "sentence"], ["x"])
+        packed(pd.concat([fake_tables.projection()] * 2))
 
 
 def test_too_many_rows_are_refused_with_their_number():
     table = fake_tables.similarity(tuple(f"lab/{number}" for number in range(150)))
     with pytest.raises(ValueError, match=r"5,400 rows .*at most 5,000"):
-        charts.scores_by_step(table)
+        evolution.scores_by_step(table)
 
 
-def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match="no column 'sads'"):
-        charts.scores_by_layer(fake_tables.similarity().drop(columns="sads"))
-
-
-def test_a_table_without_steps_cannot_be_drawn_against_them():
+@pytest.mark.parametrize(
+    ("draw", "table"),
+    [
+        (evolution.scores_by_step, fake_tables.similarity),
+        (evolution.region_size_by_step, fake_tables.region_counts),
+    ],
+)
+def test_a_table_without_steps_cannot_be_drawn_against_them(draw, table):
     with pytest.raises(ValueError, match="no row has a training step"):
-        charts.scores_by_step(fake_tables.similarity().assign(step=pd.NA))
+        draw(table().assign(step=pd.NA))
 
 
 def test_an_unknown_layer_is_named_with_the_known_ones():
     with pytest.raises(ValueError, match=r"no layer '9'; there are all, 0, 1, 2"):
-        charts.sentence_map(fake_tables.projection(), layer="9")
+        evolution.sentence_map(fake_tables.projection(), layer="9")
+
+
+def test_of_a_model_with_checkpoints_the_last_one_stands_beside_others():
+    table = pd.concat([fake_tables.similarity(), fake_tables.finished()])
+    rows = rows_of(scaling.scores_by_model(table)).query("kind == 'all' and score == 'SADS · same meaning'")
+    last = table.query("step == 1200 and layer == 'all' and kind == 'all' and scale == 'raw'").sads.item()
+    assert rows.set_index("model").value["bloom-m"] == pytest.approx(last, abs=5e-5)
+    assert len(rows) == 4
+
+
+def test_two_runs_of_one_model_are_refused_with_its_name():
+    with pytest.raises(ValueError, match="several rows for org/small"):
+        scaling.scores_by_depth(pd.concat([fake_tables.finished()] * 2))
+
+
+def test_depth_runs_from_zero_to_one_in_every_model_and_stack():
+    deep = fake_tables.finished(layers=fake_tables.PAIRED_LAYERS).query("model_id == 'org/large'")
+    shallow = fake_tables.finished().query("model_id == 'org/small'")
+    rows = rows_of(scaling.scores_by_depth(pd.concat([deep, shallow])))
+    depths = rows.groupby("model").depth.agg(["min", "max", "nunique"])
+    assert depths.index.tolist() == ["org/large · decoder", "org/large · encoder", "org/small"]
+    assert depths["min"].eq(0).all() and depths["max"].eq(1).all()
+    assert depths["nunique"].tolist() == [3, 12, 3]
+
+
+def test_a_model_of_unknown_size_is_left_out_and_one_of_unknown_type_is_not():
+    table = fake_tables.finished()
+    table.loc[table.model_id == "org/small", "n_parameters"] = np.nan
+    rows = rows_of(scaling.scores_against_size(table.drop(columns="model_type")))
+    assert set(rows.model) == {"org/large", "org/other"}
+    assert set(rows.model_type) == {"unknown"}
+
+
+def test_models_without_sizes_cannot_be_drawn_against_them():
+    with pytest.raises(ValueError, match="no model has a number of parameters"):
+        scaling.scores_against_size(fake_tables.finished().assign(n_parameters=np.nan))
 
 
 def test_a_text_cannot_end_the_script_that_holds_a_chart():
     theme.use()
-    page = charts.sentence_map(fake_tables.projection(), corpus(HOSTILE))._repr_mimebundle_()["text/html"]
+    page = evolution.sentence_map(fake_tables.projection(), corpus(HOSTILE))._repr_mimebundle_()["text/html"]
     assert page.count("</script>") == 1
     assert "<img" not in page
 
 
 def test_side_by_side_shows_every_language_in_its_own_direction():
-    page = charts.side_by_side(corpus())._repr_html_()
+    page = corpus_charts.side_by_side(corpus())._repr_html_()
     assert page.count("<td") == 4 * len(DEFAULT_LANGUAGES)
     assert "<td lang='ar' dir='rtl'>" in page
     assert "<td lang='zh-Hans' dir='ltr'>" in page
@@ -207,14 +330,14 @@ def test_side_by_side_shows_every_language_in_its_own_direction():
 
 
 def test_side_by_side_shows_markup_as_text():
-    page = charts.side_by_side(corpus(HOSTILE))._repr_html_()
+    page = corpus_charts.side_by_side(corpus(HOSTILE))._repr_html_()
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#x27;quoted&#x27;" in page
 
 
 def test_side_by_side_refuses_a_sentence_that_is_not_there():
     with pytest.raises(ValueError, match="no sentence 20; the corpus has 20"):
-        charts.side_by_side(corpus(), [0, 20])
+        corpus_charts.side_by_side(corpus(), [0, 20])
 
 
 def test_a_language_has_one_colour_whoever_stands_beside_it():
@@ -227,9 +350,17 @@ def test_the_default_languages_have_ten_different_colours():
     assert len(set(theme.language_colours(DEFAULT_LANGUAGES).values())) == len(DEFAULT_LANGUAGES)
 
 
+def test_any_number_of_names_gets_as_many_colours():
+    names = [*theme.RULES, *(f"rule {number}" for number in range(20))]
+    scale = theme.series_scale(names)
+    assert len(set(scale.range)) == len(names)
+    assert scale.range[:4] == list(theme.RULES.values())
+
+
 @pytest.mark.parametrize("background", [1.0, 0.0060], ids=["light", "dark"])
 def test_every_colour_can_be_seen_on_both_backgrounds(background):
-    for colour in [*theme.language_colours(LANGUAGES).values(), theme.INK, theme.BASELINE]:
+    series = theme.series_scale(f"model {number}" for number in range(20)).range
+    for colour in [*theme.language_colours(LANGUAGES).values(), *series, theme.INK, theme.BASELINE]:
         rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
         light, dark = sorted((theme.relative_luminance(rgb), background), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 2.9, colour

@@ -2,50 +2,28 @@
 
 import altair as alt
 import fake_tables
-import pandas as pd
 import pytest
+import vl_convert
 from fake_tables import PAIRED, PAIRED_LAYERS, STACKS
-from specification import data_sets, fields, parts
+from specification import fields, found, rows_of
+from test_charts import CHARTS, drawn
 
-from lingua_utils.charts import figures as charts
-from lingua_utils.charts import parts as chart_parts
-from lingua_utils.charts import region_figures as region_charts
+from lingua_utils.charts import evolution, similarity
+from lingua_utils.charts.parts import SliderTable
 
-ONE_STEP = fake_tables.STEPS[-1:]
-
-# Those with the layers along an axis, those of tables that have a row a stack, and one that adds layers up.
-OVER_LAYERS = {
-    "scores_by_layer": lambda **layers: charts.scores_by_layer(
-        fake_tables.similarity(steps=ONE_STEP, **layers)
-    ),
-    "layer_step_map": lambda **layers: charts.layer_step_map(fake_tables.similarity(**layers)),
-    "variance_shares": lambda **layers: charts.variance_shares(fake_tables.variance(**layers)),
-    "activity_by_layer": lambda **layers: charts.activity_by_layer(fake_tables.activity(**layers)),
-    "region_atlas": lambda **layers: region_charts.region_atlas(fake_tables.region_counts(**layers)),
-}
-OVER_STACKS = {
-    "region_overlap": lambda **stacks: region_charts.region_overlap(fake_tables.region_overlap(**stacks)),
-    "region_agreement": lambda **stacks: region_charts.region_agreement(
-        fake_tables.region_agreement(**stacks)
-    ),
-    "concentration": lambda **stacks: region_charts.concentration(fake_tables.region_concentration(**stacks)),
-}
-SIZES = {
-    "region_size_by_step": lambda **layers: region_charts.region_size_by_step(
-        fake_tables.region_counts(**layers)
-    )
-}
+# Those with the layers along an axis, those of tables that have a row per stack, and one that adds layers up.
+OVER_LAYERS = ["scores_by_layer", "layer_step_map", "variance_shares", "activity_by_layer", "region_atlas"]
+OVER_STACKS = ["region_overlap", "region_agreement", "concentration"]
+EVERY = [*OVER_LAYERS, *OVER_STACKS, "region_size_by_step"]
 
 
 def paired_chart(name: str) -> alt.TopLevelMixin:
-    if name in OVER_STACKS:
-        return OVER_STACKS[name](stacks=STACKS)
-    return (OVER_LAYERS | SIZES)[name](layers=PAIRED_LAYERS)
-
-
-def found(chart: alt.TopLevelMixin, key: str) -> list[dict]:
-    """Every value of a key anywhere in the specification."""
-    return [part[key] for part in parts(chart.to_dict()) if key in part]
+    if name == "scores_by_layer":
+        return similarity.scores_by_layer(fake_tables.similarity(steps=(8,), layers=PAIRED_LAYERS))
+    if name == "layer_step_map":
+        return evolution.layer_step_map(fake_tables.similarity(layers=PAIRED_LAYERS))
+    draw, table, _ = CHARTS[name]
+    return draw(table(stacks=STACKS) if name in OVER_STACKS else table(layers=PAIRED_LAYERS))
 
 
 def stack_panels(chart: alt.TopLevelMixin) -> list[dict]:
@@ -53,7 +31,7 @@ def stack_panels(chart: alt.TopLevelMixin) -> list[dict]:
     return [channel for channel in channels if channel.get("field") == "stack"]
 
 
-@pytest.mark.parametrize("name", [*OVER_LAYERS, *OVER_STACKS, *SIZES])
+@pytest.mark.parametrize("name", EVERY)
 def test_every_chart_of_layers_has_a_panel_for_each_stack(name):
     panels = stack_panels(paired_chart(name))
     upwards = name == "layer_step_map"
@@ -61,21 +39,20 @@ def test_every_chart_of_layers_has_a_panel_for_each_stack(name):
     assert all(panel["sort"] == list(STACKS[:: -1 if upwards else 1]) for panel in panels)
 
 
-@pytest.mark.parametrize("name", [*OVER_LAYERS, *OVER_STACKS, *SIZES])
+@pytest.mark.parametrize("name", EVERY)
 def test_a_model_with_one_stack_has_no_such_panels(name):
-    chart = (OVER_LAYERS | OVER_STACKS | SIZES)[name]()
+    chart = drawn(name)
     assert not stack_panels(chart)
     assert "encoder" not in fields(chart)
 
 
 @pytest.mark.parametrize("name", OVER_LAYERS)
 def test_layer_10_comes_after_layer_9(name):
-    encodings = found(paired_chart(name), "encoding")
     sorts = [
         encoding[axis]["sort"]
-        for encoding in encodings
+        for encoding in found(paired_chart(name), "encoding")
         for axis in ("x", "y")
-        if encoding.get(axis, {}).get("field") in ("layer", "strip")
+        if encoding.get(axis, {}).get("field") in ("layer", "strip") and "sort" in encoding[axis]
     ]
     order = [str(layer) for layer in range(12)]
     assert sorts
@@ -84,36 +61,31 @@ def test_layer_10_comes_after_layer_9(name):
 
 @pytest.mark.parametrize("name", OVER_LAYERS)
 def test_every_layer_of_both_stacks_is_drawn(name):
-    rows = pd.DataFrame(max(data_sets(paired_chart(name)), key=len))
-    drawn = set(rows["stack"] + " " + rows["strip" if "strip" in rows else "layer"])
-    assert drawn == set(PAIRED)
+    rows = rows_of(paired_chart(name))
+    assert set(rows["stack"] + " " + rows["strip" if "strip" in rows else "layer"]) == set(PAIRED)
 
 
-@pytest.mark.parametrize("name", [*OVER_LAYERS, *OVER_STACKS, *SIZES])
+@pytest.mark.parametrize("name", EVERY)
 def test_every_chart_with_stacks_compiles_to_vega(name):
-    import vl_convert
-
     assert vl_convert.vegalite_to_vega(paired_chart(name).to_dict(), vl_version="6.4")["marks"]
 
 
 def test_the_size_of_a_region_is_summed_within_a_stack():
     counts = fake_tables.region_counts(layers=PAIRED_LAYERS)
-    rows = pd.DataFrame(max(data_sets(region_charts.region_size_by_step(counts)), key=len))
-    one = counts[counts.layer.str.startswith("decoder")].query("method == 'lape' and step == 32")
-    drawn = rows[rows["stack"] == "decoder"].query("method == 'lape' and step == 32")
-    assert drawn.neurons.item() == pytest.approx(one.groupby("language")["count"].sum().mean(), abs=0.01)
+    one = counts[counts.layer.str.startswith("decoder")].query("rule == 'lape' and step == 32")
+    rows = rows_of(evolution.region_size_by_step(counts))
+    shown = rows[rows["stack"] == "decoder"].query("rule == 'lape' and step == 32")
+    assert shown.neurons.item() == pytest.approx(one.groupby("language")["count"].sum().mean(), abs=0.01)
 
 
 def test_rules_have_rows_and_stacks_have_columns():
-    facet = OVER_STACKS["concentration"](stacks=STACKS).to_dict()["facet"]
-    assert facet["row"]["field"] == "method"
+    facet = paired_chart("concentration").to_dict()["facet"]
+    assert facet["row"]["field"] == "rule"
     assert facet["column"]["field"] == "stack"
 
 
 def test_the_title_of_a_slider_names_the_stack_and_the_layer():
-    frames = chart_parts.Frames.of(
-        fake_tables.projection(layers=PAIRED_LAYERS), ["language", "sentence"], ["x"]
-    )
-    names = str(frames.title("Where").to_dict())
+    table = SliderTable.pack(fake_tables.projection(layers=PAIRED_LAYERS), ["language", "sentence"], ["x"])
+    names = str(table.title("Where").to_dict())
     assert "all layers" in names
     assert "encoder layer 11" in names and "decoder layer 2" in names

@@ -4,9 +4,8 @@ python workflow/readme_figure.py
 """
 
 from lingua_utils import files
-from lingua_utils.charts import figures as charts
-from lingua_utils.charts import theme
-from lingua_utils.runs import collate as evolution
+from lingua_utils.charts import evolution, theme
+from lingua_utils.runs import collate
 
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 TARGET = "book/_static/lingua-franca.svg"
@@ -15,8 +14,10 @@ TARGET = "book/_static/lingua-franca.svg"
 def main() -> None:
     """Write the figure; it can be read on white and on a dark page."""
     theme.use()
-    similarity = evolution.collate("similarity", published="book/published", results="book/published")
-    chart = charts.scores_by_step(similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")])
+    similarity = collate.collate("similarity", published="book/published", results="book/published")
+    chart = evolution.scores_by_step(
+        similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")]
+    )
     with files.writing(files.resolve(TARGET)) as temporary:
         chart.save(str(temporary), format="svg")
 

@@ -1,6 +1,10 @@
-"""What the charts are made of: checks, axes, choices, and many views packed into one small table."""
+"""What the charts are made of: checks, axes, choices, and many views packed into one small table.
 
-from collections.abc import Sequence
+Every chart is ``chart_of`` a tidy table and ends in ``finish``. What a chart can be asked (which layer, which
+checkpoint, which sentences) is a parameter of the chart itself, so that it works on a page without a kernel.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -12,7 +16,23 @@ from lingua_utils.charts import theme
 MAX_ROWS = 5_000
 FINAL = 2**62
 STACKS = ("encoder", "decoder")
-PANEL = 290  # width of a chart of one stack, of which two stand side by side
+PANEL = 260  # width of one of several panels, of which two stand side by side, and one fills a phone
+HEIGHT = 300
+SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
+BANDS = "bands: 95 % intervals · grey: shuffled sentences"
+PAIR_BANDS = "bands: middle half of the language pairs · dashed: chance"
+
+_TITLES = {
+    "kind": "sentences",
+    "source": "language",
+    "target": "with",
+    "strip": "layer",
+    "region_language": "silenced",
+    "text_language": "text in",
+    "n_neurons": "key neurons",
+    "n_parameters": "parameters",
+    "expected": "by chance",
+}
 
 
 def need(table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -26,28 +46,74 @@ def need(table: pd.DataFrame, columns: Sequence[str]) -> None:
         raise ValueError("the table has no rows, so there is nothing to draw")
 
 
-def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Rows that have a training step, with plain integer steps and a short ``model`` name."""
-    need(table, ["model_id", "step", *columns])
-    table = table[table.step.notna()]
-    if table.empty:
-        raise ValueError("no row has a training step; revisions such as 'main' have none")
-    return table.assign(
-        step=table.step.astype(int), model=table.model_id.str.removeprefix("lab/")
-    ).sort_values("step", kind="stable")
+def chosen(table: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    """The rows with a value in a column; ValueError names the values that there are."""
+    need(table, [column])
+    if not (table[column] == value).any():
+        raise ValueError(f"no {column} {value!r}; there are {', '.join(sorted(table[column].unique()))}")
+    return table[table[column] == value]
 
 
-def check_rows(rows: pd.DataFrame) -> None:
-    """Raise ValueError when a table would not fit a chart."""
+def chart_of(rows: pd.DataFrame, *filters: str) -> alt.Chart:
+    """A chart of the rows that pass some Vega filters, to four decimals; too many are a ValueError."""
     if len(rows) > MAX_ROWS:
         raise ValueError(
             f"{len(rows):,} rows are too many for one chart (at most {MAX_ROWS:,}); select fewer runs"
         )
+    chart = alt.Chart(rows.round(4))
+    for condition in filters:
+        chart = chart.transform_filter(condition)
+    return chart
 
 
-def finish(chart: alt.TopLevelMixin, description: str) -> alt.TopLevelMixin:
-    """The chart with its description for screen readers."""
-    return chart.properties(description=description)
+def finish(
+    chart: alt.TopLevelMixin, title: str | alt.Title, description: str, *parameters: alt.Parameter
+) -> alt.TopLevelMixin:
+    """The chart with its title, a description for screen readers, and what it can be asked."""
+    return chart.add_params(*parameters).properties(title=title, description=description)
+
+
+def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    """Panels, two in a row, that stand below one another in a narrow window, each with its own axes.
+
+    Vega-Lite cannot ask for the width of the window; Vega, to which it is compiled in the browser, can.
+    """
+    columns = {"signal": "(containerSize()[0] || 700) > 600 ? 2 : 1"}
+    patch = [{"op": "add", "path": "/layout/columns", "value": columns}]
+    return chart.resolve_axis(x="independent", y="independent").properties(
+        usermeta={"embedOptions": {"patch": patch}}
+    )
+
+
+def with_models(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a short ``model`` name: what the lab trains goes without its prefix."""
+    need(table, ["model_id"])
+    return table.assign(model=table.model_id.str.removeprefix("lab/"))
+
+
+def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Rows that have a training step, in its order, with plain integer steps and a short ``model`` name."""
+    need(table, ["model_id", "step", *columns])
+    table = table[table.step.notna()]
+    if table.empty:
+        raise ValueError("no row has a training step; revisions such as 'main' have none")
+    return with_models(table).astype({"step": int}).sort_values("step", kind="stable")
+
+
+def with_names(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Codes of languages in these columns replaced by English names."""
+    return table.assign(**{column: table[column].map(theme.language_name) for column in columns})
+
+
+def tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
+    """Tooltips of some names and of some numbers in their formats, in plain words."""
+    return [
+        alt.Tooltip(field, title=_TITLES.get(column, column.replace("_", " ")), **form)
+        for column, field, form in [
+            *((name, f"{name}:N", {}) for name in names),
+            *((name, f"{name}:Q", {"format": form}) for name, form in numbers.items()),
+        ]
+    ]
 
 
 def step_axis(steps: pd.Series) -> alt.X:
@@ -62,11 +128,52 @@ def step_axis(steps: pd.Series) -> alt.X:
     )
 
 
+def layer_axis(layers: Iterable[str], field: str = "layer") -> alt.X:
+    """Layers from the first to the last; where there are many, not every one is named."""
+    axis = alt.Axis(labelAngle=0, labelOverlap=True)
+    return alt.X(f"{field}:N", title="layer", sort=list(dict.fromkeys(layers)), axis=axis)
+
+
+def share_axis(channel: type, field: str, title: str, **scale) -> alt.X | alt.Y:
+    """An axis of shares, in percent."""
+    return channel(
+        f"{field}:Q", title=title, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(**scale)
+    )
+
+
+def square_axes(
+    names: Sequence[str], x: str, y: str, x_title: str | None = None, y_title: str | None = None
+) -> tuple[alt.X, alt.Y]:
+    """Axes of a map of languages by languages."""
+    return (
+        alt.X(f"{x}:N", title=x_title, sort=names, axis=alt.Axis(labelAngle=-45)),
+        alt.Y(f"{y}:N", title=y_title, sort=names),
+    )
+
+
+def shade(
+    field: str, title: str, scheme: str, limits: Sequence[float], number: str = "", reverse: bool = False
+) -> alt.Color:
+    """Colour of a quantity between two limits, with a legend as a strip."""
+    return alt.Color(
+        f"{field}:Q",
+        title=title,
+        scale=alt.Scale(scheme=scheme, domain=list(map(float, limits)), reverse=reverse),
+        legend=alt.Legend(gradientLength=170, format=number),
+    )
+
+
+def diverging(field: str, title: str, reach: float, number: str = "+.2f", reverse: bool = False) -> alt.Color:
+    """Colours that are white at zero and reach equally far to both sides."""
+    reach = reach or 1.0
+    return shade(field, title, "redblue", [-reach, reach], number, reverse)
+
+
 def choice(
     name: str, options: Sequence[str], first: str | None = None, label: str | None = None
 ) -> tuple[list[alt.Parameter], str]:
     """A drop-down list and the filter that goes with it; no list where there is nothing to choose."""
-    options = list(options)
+    options = [str(option) for option in options]
     if first is not None and first not in options:
         raise ValueError(f"no {name} {first!r}; there are {', '.join(options)}")
     if len(options) < 2:
@@ -79,6 +186,18 @@ def choice(
 def kind_choice(kinds: pd.Series) -> tuple[list[alt.Parameter], str]:
     """The list of groups of sentences, "all" first."""
     return choice("kind", sorted(kinds.unique(), key=lambda kind: (kind != "all", kind)), label="sentences")
+
+
+def rules_of(table: pd.DataFrame) -> list[str]:
+    """Every rule of a table: the book's in their order, then others in the table's."""
+    present = list(dict.fromkeys(table.rule))
+    return [rule for rule in theme.RULES if rule in present] + [r for r in present if r not in theme.RULES]
+
+
+def rule_choice(table: pd.DataFrame) -> tuple[list[alt.Parameter], str]:
+    """A list of the rules that are in a table, the calibrated one first chosen."""
+    rules = rules_of(table)
+    return choice("rule", rules, first="calibrated" if "calibrated" in rules else None)
 
 
 def step_slider(table: pd.DataFrame, text: str) -> tuple[list[alt.Parameter], str, alt.Title]:
@@ -108,11 +227,9 @@ def paired(table: pd.DataFrame) -> bool:
     return "stack" in table and bool(table["stack"].isin(STACKS).any())
 
 
-def by_stack(chart: alt.Chart | alt.LayerChart, rows: pd.DataFrame, **size) -> alt.TopLevelMixin:
-    """A chart as wide as the page; of an encoder-decoder a panel for each stack, the encoder's first."""
-    if not paired(rows):
-        return chart.properties(width="container", **size)
-    return chart.properties(width=PANEL, **size).facet(stack_panels(), columns=2)
+def stack_keys(table: pd.DataFrame) -> list[str]:
+    """The column that tells an encoder from a decoder, where there is one."""
+    return ["stack"] if paired(table) else []
 
 
 def stack_panels(channel: type = alt.Facet, last_first: bool = False) -> alt.Facet | alt.Row | alt.Column:
@@ -120,13 +237,28 @@ def stack_panels(channel: type = alt.Facet, last_first: bool = False) -> alt.Fac
     return channel("stack:N", title=None, sort=list(STACKS[:: -1 if last_first else 1]))
 
 
-def layer_axis(layers: Sequence[str], field: str = "layer") -> alt.X:
-    """Layers from the first to the last; where there are many, not every one is named."""
-    axis = alt.Axis(labelAngle=0, labelOverlap=True)
-    return alt.X(f"{field}:N", title="layer", sort=list(dict.fromkeys(layers)), axis=axis)
+def by_stack(chart: alt.Chart | alt.LayerChart, rows: pd.DataFrame, **size) -> alt.TopLevelMixin:
+    """A chart as wide as the page; of an encoder-decoder a panel for each stack, the encoder's first."""
+    if not paired(rows):
+        return chart.properties(width="container", **size)
+    return fold(chart.properties(width=PANEL, **size).facet(stack_panels(), columns=2))
 
 
-def rule(value: float, label: str) -> alt.LayerChart:
+def by_rule(chart: alt.LayerChart, rows: pd.DataFrame) -> alt.FacetChart:
+    """A panel for each rule, two in a row; of an encoder-decoder a row per rule and a column per stack."""
+    rules = {"title": None, "sort": rules_of(rows)}
+    if paired(rows):
+        return chart.facet(row=alt.Row("rule:N", **rules), column=stack_panels(alt.Column))
+    return fold(chart.facet(alt.Facet("rule:N", **rules), columns=2))
+
+
+def by_score(chart: alt.LayerChart, width: int = PANEL, **size) -> alt.FacetChart:
+    """A panel for LRDS and one for SADS."""
+    panels = alt.Facet("score:N", title=None, sort=list(SCORES.values()))
+    return fold(chart.properties(width=width, **size).facet(panels, columns=2))
+
+
+def level(value: float, label: str = "") -> alt.LayerChart:
     """A dashed horizontal line, named at its right end: a null, a chance level."""
     base = alt.Chart(alt.Data(values=[{"value": value, "label": label}])).encode(alt.Y("value:Q"))
     line = base.mark_rule(strokeDash=[5, 4], color=theme.BASELINE)
@@ -135,38 +267,134 @@ def rule(value: float, label: str) -> alt.LayerChart:
     )
 
 
-def named(column: str, languages: Sequence[str]) -> str:
-    """Vega expression for the English name of the language in a column."""
-    names = {code: theme.language_name(code) for code in languages}
-    return f"{names}[datum.{column}]"
+def zero(base: alt.Chart, channel: str) -> alt.Chart:
+    """A dashed line where there is no effect."""
+    return base.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(**{channel: alt.datum(0)})
 
 
-def intervals(base: alt.Chart, x: alt.X, colour: alt.Color, keys: Sequence[str]) -> alt.LayerChart:
-    """A line of ``value`` with its interval, above the grey band and dashed mean of its null."""
-    title = "difference of mean cosines"
-    tooltip = [
-        *(alt.Tooltip(f"{key}:N") if key != "step" else alt.Tooltip("step:Q", format=",") for key in keys),
-        alt.Tooltip("score:N"),
-        *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high", "null")),
-    ]
-    return alt.layer(
-        base.mark_area(color=theme.BASELINE, opacity=0.25).encode(
-            x, alt.Y("null_low:Q", title=title), alt.Y2("null_high:Q"), detail=colour.shorthand
-        ),
-        base.mark_line(color=theme.BASELINE, strokeDash=[4, 4], strokeWidth=1.2).encode(
-            x, alt.Y("null:Q"), detail=colour.shorthand
-        ),
-        base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
-        base.mark_line(point=True).encode(x, alt.Y("value:Q"), colour, tooltip=tooltip),
+def lines(
+    base: alt.Chart,
+    x: alt.X,
+    y: alt.Y,
+    colour: alt.Color,
+    tooltip: list[alt.Tooltip],
+    null: str | None = None,
+) -> alt.LayerChart:
+    """A line per colour in the band from ``low`` to ``high``, and dashed the column that is its null."""
+    drawn = [base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)]
+    if null is not None:
+        dashed = base.mark_line(strokeDash=[4, 4], strokeWidth=1.2)
+        drawn.append(dashed.encode(x, alt.Y(f"{null}:Q"), colour))
+    return alt.layer(*drawn, base.mark_line(point=True).encode(x, y, colour, tooltip=tooltip))
+
+
+def language_lines(
+    base: alt.Chart, x: alt.X, y: alt.Y, languages: pd.Series, number: str = ".3f"
+) -> alt.Chart:
+    """A line per ``language``; the legend picks some out. ``languages`` holds their codes."""
+    picked = alt.selection_point(fields=["language"], bind="legend")
+    colours, value = theme.language_scale(languages.unique()), y.shorthand.removesuffix(":Q")
+    x_field = x.shorthand.partition(":")[0]
+    return (
+        base.mark_line(point=alt.OverlayMarkDef(size=22))
+        .encode(
+            x,
+            y,
+            alt.Color("language:N", scale=colours, sort=None, legend=theme.language_legend()),
+            opacity=alt.when(picked).then(alt.value(0.95)).otherwise(alt.value(0.12)),
+            tooltip=tips("language", x_field, **{value: number}),
+        )
+        .add_params(picked)
     )
 
 
-@dataclass(frozen=True)
-class Frames:
-    """Values at many layers and checkpoints, one record a mark: ``record["x_at"][layer][step]``.
+def silenced_beside_control(
+    table: pd.DataFrame, measure: str, tooltip: list[alt.Tooltip], *filters: str, worse: int
+) -> alt.HConcatChart:
+    """Maps of ``change`` and of ``control_mean``, silenced region by language of the text, in one scale.
 
-    A long table of 10 languages × 40 sentences × 7 layers × 12 checkpoints would have 33,600 rows; as frames
-    it has 400, and a slider only changes which element is read.
+    ``worse`` is the sign of a change for the worse, which is red.
+    """
+    rows = with_names(table, "region_language", "text_language")
+    names = list(dict.fromkeys(rows.text_language))
+    rules, rule = rule_choice(rows)
+    reach = rows[["change", "control_mean"]].abs().max().max()
+    form = "+.0%" if measure == "accuracy" else "+.2f"
+
+    def panel(value: str, title: str) -> alt.Chart:
+        squares = chart_of(rows, rule, *filters).mark_rect()
+        return squares.encode(
+            *square_axes(
+                names, "text_language", "region_language", "language of the text", "region silenced"
+            ),
+            diverging(value, f"change in {measure}", reach, reverse=worse > 0, number=form),
+            tooltip=[*tips("rule", "region_language", "text_language"), *tooltip],
+        ).properties(width=185, height=185, title=title)
+
+    panels = panel("change", "The region") | panel("control_mean", "Random neurons (mean of draws)")
+    return fold(panels.add_params(*rules))
+
+
+def score_colour() -> alt.Color:
+    """LRDS and SADS in their two colours."""
+    colours = alt.Scale(domain=list(SCORES.values()), range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE])
+    return alt.Color("score:N", title=None, scale=colours)
+
+
+def series_colour(rows: pd.DataFrame, column: str, title: str | None = None) -> alt.Color:
+    """A colour for each value of a column, in the order in which they come."""
+    return alt.Color(
+        f"{column}:N", title=title or column, scale=theme.series_scale(rows[column].unique()), sort=None
+    )
+
+
+def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **numbers: str) -> alt.LayerChart:
+    """Lines of a score with their intervals, above the grey bands and dashed means of their nulls.
+
+    ``names`` and ``numbers`` are what the tooltips say besides.
+    """
+    y = alt.Y("value:Q", title="difference of mean cosines")
+    grey = {"detail": colour.shorthand}
+    return alt.layer(
+        base.mark_area(color=theme.BASELINE, opacity=0.25).encode(
+            x, alt.Y("null_low:Q"), alt.Y2("null_high:Q"), **grey
+        ),
+        base.mark_line(color=theme.BASELINE, strokeDash=[4, 4], strokeWidth=1.2).encode(
+            x, alt.Y("null:Q"), **grey
+        ),
+        lines(base, x, y, colour, score_tips(*names, **numbers)),
+    )
+
+
+def score_tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
+    """Tooltips of a score with its interval and its null."""
+    return tips(*names, "score", **numbers, value=".3f", low=".3f", high=".3f", null=".3f")
+
+
+def long_scores(similarity: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """One row per score: value, interval and null of LRDS and of SADS."""
+    parts = ["", "_low", "_high", "_null", "_null_low", "_null_high"]
+    need(similarity, [*keys, *(score + part for score in SCORES for part in parts)])
+    names = [*keys, "value", *(part[1:] for part in parts[1:])]
+    return pd.concat(
+        similarity[[*keys, *(score + part for part in parts)]].set_axis(names, axis=1).assign(score=label)
+        for score, label in SCORES.items()
+    )
+
+
+def mean_over_pairs(retrieval: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Mean accuracy over pairs of languages, its quartiles ``low`` and ``high``, and chance."""
+    groups = retrieval.groupby(keys, sort=False)
+    quartiles = groups.accuracy.quantile([0.25, 0.75]).unstack().set_axis(["low", "high"], axis=1)
+    return groups.agg(accuracy=("accuracy", "mean"), chance=("chance", "first")).join(quartiles).reset_index()
+
+
+@dataclass(frozen=True)
+class SliderTable:
+    """Values at many layers and checkpoints in few records: ``record["x_at"][layer][step]``.
+
+    A long table of 10 languages × 40 sentences × 7 layers × 12 checkpoints would have 33,600 rows; here it
+    has 400 records, and a slider only changes which element is read.
     """
 
     records: list[dict]
@@ -174,32 +402,32 @@ class Frames:
     steps: list[int | None]
 
     @classmethod
-    def of(
+    def pack(
         cls, table: pd.DataFrame, keys: Sequence[str], values: Sequence[str], decimals: int = 3
-    ) -> "Frames":
-        """Pack a long table with ``layer``, ``layer_index`` and perhaps ``step`` into one record a key."""
-        if table.groupby([*keys, "layer_index", cls.step_of(table)], dropna=False).size().max() > 1:
+    ) -> "SliderTable":
+        """Pack a long table with ``layer``, ``layer_index`` and perhaps ``step`` into one record per key.
+
+        Raises ValueError when two rows have one key, layer and step, or when the keys are too many.
+        """
+        table = table.assign(step=cls.step_of(table))
+        places = [*keys, "layer_index", "step"]
+        if table.duplicated(places).any():
             raise ValueError(
                 "several rows for one layer and step; a map shows one model and one kind at a time"
             )
         layers = table.drop_duplicates("layer_index").sort_values("layer_index")
-        marks = pd.MultiIndex.from_frame(table[list(keys)].drop_duplicates())
-        steps = sorted(cls.step_of(table).unique())
-        frames = pd.MultiIndex.from_product([layers.layer_index, steps])
-        packed = {}
-        indexed = table.set_index([*keys, table.layer_index, cls.step_of(table).rename("frame")])[
-            list(values)
-        ]
+        steps = sorted(table.step.unique())
+        rows = pd.MultiIndex.from_frame(table[list(keys)].drop_duplicates())
+        if len(rows) > MAX_ROWS:
+            raise ValueError(f"{len(rows):,} records are too many for one chart (at most {MAX_ROWS:,})")
+        columns = pd.MultiIndex.from_product([layers.layer_index, steps])
+        records = rows.to_frame().to_dict("records")
         for value in values:
-            wide = indexed[value].unstack(["layer_index", "frame"]).reindex(index=marks, columns=frames)
-            array = wide.to_numpy(dtype=float).reshape(len(marks), len(layers), len(steps)).round(decimals)
-            packed[value] = np.where(np.isnan(array), None, array).tolist()
-        if len(marks) > MAX_ROWS:
-            raise ValueError(f"{len(marks):,} marks are too many for one chart (at most {MAX_ROWS:,})")
-        records = [
-            dict(zip(keys, mark, strict=True)) | {f"{value}_at": packed[value][number] for value in values}
-            for number, mark in enumerate(marks.to_frame().to_dict("split")["data"])
-        ]
+            wide = table.set_index(places)[value].unstack(["layer_index", "step"])
+            array = wide.reindex(index=rows, columns=columns).to_numpy(dtype=float).round(decimals)
+            array = np.where(np.isnan(array), None, array).reshape(len(rows), len(layers), len(steps))
+            for record, numbers in zip(records, array.tolist(), strict=True):
+                record[f"{value}_at"] = numbers
         return cls(
             records,
             [str(layer) for layer in layers.layer],
@@ -222,14 +450,16 @@ class Frames:
         # The array has a name of its own: a calculated field of the same name would overwrite it.
         return f"datum.{value}_at[layer_at][step_at]"
 
-    def title(self, text: str, name_layer: bool = True) -> alt.Title:
+    def title(self, text: str, name_layer: bool = True, **settings) -> alt.Title:
         """A title that names the chosen layer and step, which the sliders only count."""
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
-        if not name_layer:
-            return alt.Title(text=alt.expr(f"{text!r} + {steps}[step_at]"))
-        names = ["all layers" if layer == "all" else _layer_name(layer) for layer in self.layers]
-        return alt.Title(text=alt.expr(f"{text + ' · '!r} + {names}[layer_at] + {steps}[step_at]"))
+        names = ["" for _ in self.layers]
+        if name_layer:
+            names = [
+                " · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers
+            ]
+        return alt.Title(alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""

@@ -1,13 +1,15 @@
 """How every chart of the book looks: one registered Altair theme, and one colour per language everywhere."""
 
 import colorsys
+import html
 import json
 import zlib
 from collections.abc import Iterable
+from functools import cache
 
 import altair as alt
 
-from lingua_utils.text.languages import LANGUAGES
+from lingua_utils.text.languages import LANGUAGES, Language, get_language
 
 # The page's own font stack, so that a chart reads like the text around it.
 FONT = '-apple-system, "Segoe UI", "Noto Sans", "Helvetica Neue", Arial, sans-serif'
@@ -20,6 +22,15 @@ BASELINE = "#808080"
 
 # The two scores of the argument and the shares of variance keep their colours on every page.
 LANGUAGE_SCORE, MEANING_SCORE, REST = "#c2571a", "#2f7fc1", "#8c8c8c"
+
+# Models, rules and groups of sentences in the order in which they come; after six the hues go round.
+_SERIES = ["#2f7fc1", "#c2571a", "#2e8b57", "#8e5bb5", "#8a7a20", "#c0398b"]
+# The rules of the book, in the order in which they are shown.
+RULES = {"zscore": "#c2571a", "calibrated": "#2f7fc1", "lape": "#2e8b57", "ap": "#8e5bb5"}
+
+# Until the window is wide enough, one legend entry per row; static images have no window.
+_LEGEND_COLUMNS = "(containerSize()[0] || 700) > 500 ? {} : {}"
+_RIGHT_TO_LEFT = {"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm"}
 
 # The default ten: every pair stays apart under normal, deuteranopic and protanopic sight, and every colour
 # has a contrast of at least 3 : 1 on white and on #121212. Found by a search under those constraints.
@@ -85,9 +96,35 @@ def relative_luminance(rgb: tuple[float, float, float]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@cache
+def _language(code: str) -> Language | None:
+    """The registered language of a code; None for an invented one."""
+    try:
+        return get_language(code)
+    except ValueError:
+        return None
+
+
 def language_name(code: str) -> str:
-    """English name of a language, or the code itself where the registry does not know it."""
-    return LANGUAGES[code].name if code in LANGUAGES else code
+    """English name of a language, or the code itself where nobody knows it."""
+    language = _language(code)
+    return language.name if language else code
+
+
+def language_heading(code: str) -> str:
+    """HTML of a language's English name and of what it calls itself."""
+    language, name = _language(code), html.escape(language_name(code))
+    if language is None or language.endonym in (None, language.name):
+        return name
+    return f"{name} <bdi {language_attributes(code)}>{html.escape(language.endonym)}</bdi>"
+
+
+def language_attributes(code: str) -> str:
+    """The ``lang`` and ``dir`` attributes that a browser needs for text in a language."""
+    iso, _, script = code.partition("_")
+    language = _language(code)
+    tag = language.cldr.replace("_", "-") if language and language.cldr else iso
+    return f"lang='{html.escape(tag)}' dir='{'rtl' if script in _RIGHT_TO_LEFT else 'ltr'}'"
 
 
 def language_scale(languages: Iterable[str]) -> alt.Scale:
@@ -97,8 +134,17 @@ def language_scale(languages: Iterable[str]) -> alt.Scale:
 
 
 def language_legend(**settings) -> alt.Legend:
-    """Legend of languages below a chart of one panel, in as many columns as its width allows."""
-    return alt.Legend(columns=alt.expr("width > 500 ? 5 : 2"), **settings)
+    """Legend of languages, whose short names stand in as many columns as the width allows."""
+    return alt.Legend(columns=alt.expr(_LEGEND_COLUMNS.format(5, 2)), **settings)
+
+
+def series_scale(names: Iterable[str]) -> alt.Scale:
+    """Colour scale over any number of names: the book's rules keep their colours, others get further ones."""
+    names = list(names)
+    free = [colour for colour in _SERIES if colour not in {RULES.get(name) for name in names}]
+    free += [hue_colour(number * _GOLDEN) for number in range(len(names))]
+    further = iter(free)
+    return alt.Scale(domain=names, range=[RULES.get(name) or next(further) for name in names])
 
 
 @alt.theme.register("lingua_franca", enable=False)
@@ -118,13 +164,24 @@ def lingua_franca() -> alt.theme.ThemeConfig:
             "view": {"stroke": None, "continuousWidth": 560, "continuousHeight": 300},
             "axis": text | {"gridColor": RULE, "domainColor": RULE, "tickColor": RULE, "titlePadding": 8},
             "axisBand": {"grid": False},
-            "legend": text | {"orient": "bottom", "symbolStrokeWidth": 2, "labelLimit": 240},
+            # Bands come first in a layer, and their opacity would be the legend's.
+            "legend": text
+            | {
+                "orient": "bottom",
+                "columns": {"signal": _LEGEND_COLUMNS.format(3, 1)},
+                "labelLimit": 300,
+                "symbolLimit": 0,
+                "symbolOpacity": 1,
+                "symbolStrokeWidth": 2,
+                "symbolType": "circle",
+            },
             "header": text | {"labelFontSize": 12, "labelFontWeight": 600},
             "title": {
                 "color": INK,
                 "subtitleColor": INK,
                 "fontSize": 13,
                 "anchor": "start",
+                "offset": 10,
                 "fontWeight": 600,
             },
             "text": {"color": INK},

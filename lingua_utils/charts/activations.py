@@ -1,0 +1,60 @@
+"""Chapter 03: how long sentences are, and how active neurons."""
+
+import altair as alt
+import pandas as pd
+
+from lingua_utils.charts import parts, theme
+
+
+def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
+    """How many tokens a sentence takes in each language, against the mean over languages.
+
+    Parameters
+    ----------
+    tokens : DataFrame
+        ``language`` and ``tokens``, one row per sentence. The bar is the mean, the line the middle half.
+    """
+    parts.need(tokens, ["language", "tokens"])
+    counts = tokens.groupby("language", sort=False).tokens
+    rows = counts.agg(mean="mean", low=lambda n: n.quantile(0.25), high=lambda n: n.quantile(0.75))
+    rows = parts.with_names(rows.reset_index(), "language")
+    base = parts.chart_of(rows).encode(alt.Y("language:N", title=None, sort=list(rows.language)))
+    mean = alt.Chart(alt.Data(values=[{"mean": float(rows["mean"].mean())}]))
+    chart = alt.layer(
+        base.mark_bar(height={"band": 0.7}).encode(
+            alt.X("mean:Q", title="content tokens per sentence", axis=alt.Axis(tickCount=6)),
+            alt.Color("language:N", scale=theme.language_scale(tokens.language.unique()), legend=None),
+            tooltip=parts.tips("language", mean=".1f", low=".1f", high=".1f"),
+        ),
+        base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        mean.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("mean:Q")),
+    )
+    return parts.finish(
+        chart.properties(width="container", height=24 * len(rows)),
+        alt.Title("How long a sentence is", subtitle="line: middle half · dashed: mean of the languages"),
+        f"Content tokens that a sentence takes in each of {len(rows)} languages.",
+    )
+
+
+def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
+    """Share of neurons' values above zero in each layer, one line per language, against one half.
+
+    Parameters
+    ----------
+    activity : DataFrame
+        ``layer``, ``language`` and ``share_positive`` in [0, 1], averaged over the neurons of the layer.
+    """
+    parts.need(activity, ["layer", "language", "share_positive"])
+    rows = parts.with_names(parts.split_stacks(activity), "language")
+    rows = rows[[column for column in ("stack", "layer", "language", "share_positive") if column in rows]]
+    y = parts.share_axis(alt.Y, "share_positive", "share of values above zero")
+    lines = parts.language_lines(
+        alt.Chart(), parts.layer_axis(rows.layer), y, activity.language, number=".1%"
+    )
+    # The level has a row of its own; the lines' rows are the whole chart's, to be dealt to its panels.
+    chart = alt.layer(lines, parts.level(0.5, "one half"), data=parts.chart_of(rows).data)
+    return parts.finish(
+        parts.by_stack(chart, rows, height=parts.HEIGHT),
+        "How often neurons are active",
+        f"Share of activations above zero, layer by layer, in {rows.language.nunique()} languages.",
+    )

@@ -1,0 +1,158 @@
+"""Chapter 05: which neurons are whose, how many by chance, and where they lie."""
+
+import altair as alt
+import pandas as pd
+
+from lingua_utils.charts import parts, theme
+
+
+def null_shares(null: pd.DataFrame) -> alt.Chart:
+    """Share of all neurons that each rule calls key to some language, really and with languages shuffled.
+
+    Parameters
+    ----------
+    null : DataFrame
+        The ``region_null`` table of one run: ``rule``, ``share``, ``share_shuffled``.
+    """
+    languages = {"share": "as they are", "share_shuffled": "shuffled"}
+    parts.need(null, ["rule", *languages])
+    rows = null.melt("rule", list(languages), "languages", "of_all").replace({"languages": languages})
+    colours = alt.Scale(domain=list(languages.values()), range=[theme.MEANING_SCORE, theme.BASELINE])
+    bars = (
+        parts.chart_of(rows)
+        .mark_bar()
+        .encode(
+            parts.share_axis(alt.X, "of_all", "share of all neurons"),
+            alt.Y("rule:N", title=None, sort=parts.rules_of(null)),
+            alt.Color("languages:N", scale=colours),
+            yOffset=alt.YOffset("languages:N", sort=list(languages.values())),
+            tooltip=parts.tips("rule", "languages", of_all=".1%"),
+        )
+    )
+    return parts.finish(
+        bars.properties(width="container", height={"step": 16}),
+        "Neurons that are key to some language",
+        "Share of neurons called key by each rule, with real and with shuffled languages.",
+    )
+
+
+def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
+    """How much of every layer is key to each language: one strip per language, a slider over checkpoints.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        ``region_counts`` of one run, or collated over the checkpoints of one model: ``rule``, ``layer``,
+        ``layer_index``, ``language``, ``count``, ``share``, ``expected``.
+    """
+    values = ["count", "share", "expected"]
+    parts.need(counts, ["rule", "layer", "layer_index", "language", *values])
+    counts = parts.with_names(parts.split_stacks(counts), "language")
+    strips = counts.assign(strip=counts.layer, layer="all", layer_index=0)
+    keys = ["rule", "language", *parts.stack_keys(counts), "strip"]
+    table = parts.SliderTable.pack(strips, keys, values, decimals=4)
+    rules, rule = parts.rule_choice(counts)
+    names = list(dict.fromkeys(counts.language))
+    base = (
+        table.chart()
+        .transform_filter(rule)
+        .transform_calculate(**{name: table.pick(name) for name in values})
+        .encode(
+            parts.layer_axis(counts.sort_values("layer_index").layer, field="strip"),
+            alt.Y("language:N", title=None, sort=names),
+        )
+    )
+    squares = base.mark_rect(stroke=theme.RULE).encode(
+        parts.shade("share", "share of the layer's neurons", "blues", [0, counts.share.max() or 1], "%"),
+        tooltip=parts.tips("language", "strip", count=",", expected=".1f"),
+    )
+    chance = base.mark_text(fontSize=9, color="#8a8a8a").encode(text=alt.Text("expected:Q", format=".0f"))
+    return parts.finish(
+        parts.by_stack(squares + chance, counts, height=24 * len(names)),
+        table.title("Key neurons (number: by chance)", name_layer=False),
+        f"Share of each layer's neurons that is key to each of {len(names)} languages.",
+        *table.sliders(),
+        *rules,
+    )
+
+
+def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
+    """Share of each region in the first and last tenth of the layers, against an even spread.
+
+    Parameters
+    ----------
+    concentration : DataFrame
+        ``region_concentration`` of one run: ``rule``, ``stack``, ``language``, ``share_outer``, ``low``,
+        ``high``, ``uniform``, ``n_neurons``.
+    """
+    parts.need(concentration, ["rule", "language", "share_outer", "low", "high", "uniform", "n_neurons"])
+    rows = parts.with_names(concentration[concentration.n_neurons > 0], "language")
+    colour = alt.Color("rule:N", scale=theme.series_scale(parts.rules_of(rows)), legend=None)
+    every = parts.chart_of(rows)
+    base = every.encode(alt.Y("language:N", title=None, sort=list(dict.fromkeys(rows.language))), colour)
+    drawn = alt.layer(
+        every.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("uniform:Q")),
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        base.mark_point(size=50).encode(
+            parts.share_axis(alt.X, "share_outer", "share in the outer layers"),
+            tooltip=parts.tips("rule", "language", n_neurons=",", share_outer=".1%", uniform=".1%"),
+        ),
+    )
+    return parts.finish(
+        parts.by_rule(drawn.properties(width=200, height={"step": 18}), rows),
+        alt.Title("First and last tenth of the layers", subtitle="95 % intervals · dashed: an even spread"),
+        "Share of each language's key neurons in the outer layers, with an even spread as baseline.",
+    )
+
+
+def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
+    """Jaccard overlap of every two languages' regions; the colour is what exceeds chance.
+
+    Parameters
+    ----------
+    overlap : DataFrame
+        ``region_overlap`` of one run: ``rule``, ``stack``, ``source``, ``target``, ``jaccard``, ``chance``.
+    """
+    parts.need(overlap, ["rule", "source", "target", "jaccard", "chance"])
+    rows = parts.with_names(overlap, "source", "target").assign(excess=overlap.jaccard - overlap.chance)
+    names = list(dict.fromkeys(rows.source))
+    rules, rule = parts.rule_choice(rows)
+    base = parts.chart_of(rows, rule).encode(
+        *parts.square_axes(names, "target", "source"),
+        tooltip=parts.tips("rule", "source", "target", jaccard=".3f", chance=".3f"),
+    )
+    squares = base.mark_rect().encode(parts.diverging("excess", "Jaccard − chance", rows.excess.abs().max()))
+    # Two empty regions have no overlap.
+    numbers = base.transform_filter("isValid(datum.jaccard)").mark_text(fontSize=9, color="#111111")
+    chart = squares + numbers.encode(text=alt.Text("jaccard:Q", format=".2f"))
+    return parts.finish(
+        parts.by_stack(chart, rows, height=parts.HEIGHT),
+        "Overlap of regions (number: Jaccard)",
+        f"Heat map of the overlap of {len(names)} languages' regions, beyond chance.",
+        *rules,
+    )
+
+
+def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
+    """How far every two rules select the same neurons: a point per language, the tick is chance.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        ``region_agreement`` of one run: ``rule_a``, ``rule_b``, ``stack``, ``language``, ``jaccard``,
+        ``chance``.
+    """
+    parts.need(agreement, ["rule_a", "rule_b", "language", "jaccard", "chance"])
+    rows = parts.with_names(agreement, "language").assign(rules=agreement.rule_a + " · " + agreement.rule_b)
+    base = parts.chart_of(rows).encode(alt.Y("rules:N", title=None, sort=list(dict.fromkeys(rows.rules))))
+    points = base.mark_point(size=60, opacity=0.85).encode(
+        alt.X("jaccard:Q", title="Jaccard overlap", axis=alt.Axis(tickCount=5)),
+        alt.Color("language:N", scale=theme.language_scale(agreement.language.unique())),
+        tooltip=parts.tips("rules", "language", jaccard=".3f", chance=".3f"),
+    )
+    chance = base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("mean(chance):Q"))
+    return parts.finish(
+        parts.by_stack(chance + points, rows, height=30 * rows.rules.nunique()),
+        alt.Title("Agreement of the rules", subtitle="tick: chance"),
+        "Overlap of the regions that every two rules select, for each language, with chance.",
+    )

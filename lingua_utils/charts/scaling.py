@@ -1,0 +1,188 @@
+"""Chapter 09: finished models side by side, each at its last revision."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from lingua_utils.charts import parts, theme
+
+_DEPTH = alt.X("depth:Q", title="relative depth (0: first layer, 1: last)", axis=alt.Axis(tickCount=5))
+
+
+def scores_by_model(
+    similarity: pd.DataFrame, order: Sequence[str] = (), scale: str = "raw"
+) -> alt.FacetChart:
+    """LRDS and SADS of all layers together, model beside model.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        Collated ``similarity`` tables of some models.
+    order : sequence of str
+        Model ids in the order in which they are to stand; others follow.
+    scale : {"raw", "centred", "standardised"}
+        Which scores to show.
+    """
+    table = _finished(parts.chosen(similarity, "scale", scale).query("layer == 'all'"), ["kind"])
+    rows = parts.long_scores(table, ["model", "kind"])
+    models = [name.removeprefix("lab/") for name in dict.fromkeys([*order, *table.model_id])]
+    kinds, kind = parts.kind_choice(rows.kind)
+    base = parts.chart_of(rows, kind).encode(alt.Y("model:N", sort=models, title=None))
+    colour = parts.score_colour()
+    colour.legend = None
+    drawn = alt.layer(
+        base.mark_bar(color=theme.BASELINE, opacity=0.35, height=12, minBandSize=2).encode(
+            alt.X("null_low:Q"), alt.X2("null_high:Q")
+        ),
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
+        base.mark_point(size=70, opacity=1).encode(
+            alt.X("value:Q", title="difference of mean cosines"), colour, tooltip=parts.score_tips("model")
+        ),
+    )
+    return parts.finish(
+        parts.by_score(drawn, width=190, height={"step": 26}),
+        alt.Title("The two scores, model by model", subtitle=parts.BANDS.replace("bands", "lines")),
+        f"LRDS and SADS of {', '.join(models)}, with 95 % intervals and their null.",
+        *kinds,
+    )
+
+
+def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "all") -> alt.FacetChart:
+    """LRDS and SADS of each layer against its relative depth, a line per model above the band of its null.
+
+    The first layer has depth 0 and the last one depth 1; an encoder and its decoder have lines of their own.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        Collated ``similarity`` tables of some models.
+    scale : {"raw", "centred", "standardised"}
+        Which scores to show.
+    kind : str
+        Which group of sentences to show.
+    """
+    table = _by_depth(parts.chosen(parts.chosen(similarity, "scale", scale), "kind", kind))
+    rows = parts.long_scores(table, ["model", "layer", "depth"])
+    colour = parts.series_colour(rows, "model")
+    drawn = parts.score_lines(parts.chart_of(rows), _DEPTH, colour, "model", "layer", depth=".2f")
+    return parts.finish(
+        parts.by_score(drawn, height=parts.HEIGHT),
+        alt.Title("The two scores, by depth", subtitle=parts.BANDS),
+        f"LRDS and SADS against relative depth in {rows.model.nunique()} models, with 95 % intervals and "
+        "the shuffled band.",
+    )
+
+
+def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.FacetChart:
+    """LRDS and SADS of all layers together against the number of parameters, a point per model.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        Collated ``similarity`` tables with ``n_parameters`` and perhaps ``model_type``; models of unknown
+        size are left out.
+    scale : {"raw", "centred", "standardised"}
+        Which scores to show.
+
+    Raises
+    ------
+    ValueError
+        When no model has a number of parameters, or a column is missing.
+    """
+    parts.need(similarity, ["n_parameters"])
+    table = _finished(parts.chosen(similarity, "scale", scale).query("layer == 'all'"), ["kind"])
+    table = table[table.n_parameters.notna()].astype({"n_parameters": float})
+    if table.empty:
+        raise ValueError("no model has a number of parameters; the column n_parameters is empty")
+    types = table.model_type if "model_type" in table else pd.Series(index=table.index, dtype=object)
+    table = table.assign(model_type=types.fillna("unknown"))
+    rows = parts.long_scores(table, ["model", "model_type", "n_parameters", "kind"])
+    kinds, kind = parts.kind_choice(rows.kind)
+    base = parts.chart_of(rows, kind).encode(
+        alt.X(
+            "n_parameters:Q",
+            title="parameters (log scale)",
+            scale=alt.Scale(type="log", nice=False, padding=20),
+            axis=alt.Axis(format="~s", labelExpr="replace(datum.label, 'G', 'B')", tickCount=5, grid=False),
+        )
+    )
+    colour = parts.series_colour(rows, "model_type", "type of model")
+    drawn = alt.layer(
+        base.mark_rule(strokeWidth=8, opacity=0.35, color=theme.BASELINE).encode(
+            alt.Y("null_low:Q"), alt.Y2("null_high:Q")
+        ),
+        base.mark_rule(strokeWidth=2).encode(alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_point(size=70, opacity=1).encode(
+            alt.Y("value:Q", title="difference of mean cosines"),
+            colour,
+            tooltip=parts.score_tips("model", "model_type", n_parameters=","),
+        ),
+    )
+    return parts.finish(
+        parts.by_score(drawn, height=parts.HEIGHT),
+        alt.Title("The two scores and the size of the model", subtitle=parts.BANDS.replace("bands", "lines")),
+        f"LRDS and SADS of {table.model.nunique()} models against their number of parameters, with 95 % "
+        "intervals and their null.",
+        *kinds,
+    )
+
+
+def retrieval_by_depth(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
+    """How often a sentence's translation is its nearest neighbour, against relative depth, a line per model.
+
+    The line is the mean over language pairs, the band their middle half, the dashed line chance.
+
+    Parameters
+    ----------
+    retrieval : DataFrame
+        Collated ``retrieval`` tables of some models.
+    kind : str
+        Which group of sentences to show.
+    """
+    parts.need(retrieval, ["source", "target", "accuracy", "chance"])
+    rows = _by_depth(parts.chosen(retrieval, "kind", kind), ["source", "target"])
+    rows = parts.mean_over_pairs(rows, ["model", "layer", "depth"])
+    drawn = parts.lines(
+        parts.chart_of(rows),
+        _DEPTH,
+        alt.Y("accuracy:Q", title="accuracy"),
+        parts.series_colour(rows, "model"),
+        parts.tips("model", "layer", depth=".2f", accuracy=".2f", chance=".3f"),
+        null="chance",
+    )
+    return parts.finish(
+        drawn.properties(width="container", height=parts.HEIGHT),
+        alt.Title("Finding the translation, by depth", subtitle=parts.PAIR_BANDS),
+        f"Accuracy of cross-lingual retrieval against relative depth in {rows.model.nunique()} models, "
+        "with chance.",
+    )
+
+
+def _finished(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The last revision of each model: the one without a step, or else the one with the highest.
+
+    Raises ValueError when a model then has two rows for the same keys.
+    """
+    step = parts.SliderTable.step_of(table)
+    table = parts.with_models(table[step == step.groupby(table.model_id).transform("max")])
+    repeated = table.model_id[table.duplicated(["model_id", *keys])]
+    if not repeated.empty:
+        raise ValueError(
+            f"several rows for {repeated.iloc[0]}; a chart shows one run of each model: "
+            "choose one revision, corpus, seed and setting"
+        )
+    return table
+
+
+def _by_depth(table: pd.DataFrame, keys: Sequence[str] = ()) -> pd.DataFrame:
+    """Layers of finished models with their ``depth`` in [0, 1]; each stack is a ``model`` of its own."""
+    parts.need(table, ["layer", "layer_index"])
+    table = _finished(table[table.layer != "all"], ["layer", *keys])
+    table = parts.split_stacks(table.sort_values("layer_index", kind="stable"))
+    if parts.paired(table):
+        of_stack = table["stack"].where(table["stack"] == "", " · " + table["stack"])
+        table = table.assign(model=table.model + of_stack)
+    index = table.groupby("model").layer_index
+    first, last = index.transform("min"), index.transform("max")
+    return table.assign(depth=(table.layer_index - first) / (last - first).clip(lower=1))

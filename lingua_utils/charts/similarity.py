@@ -1,0 +1,144 @@
+"""Chapter 04: alike within a language, alike for a meaning."""
+
+import altair as alt
+import pandas as pd
+
+from lingua_utils.charts import parts, theme
+
+
+def scores_by_layer(similarity: pd.DataFrame, scale: str = "raw") -> alt.LayerChart:
+    """LRDS and SADS of each layer at one checkpoint, with intervals and the shuffled null.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        The ``similarity`` table of one run.
+    scale : {"raw", "centred", "standardised"}
+        Which scores to show.
+    """
+    parts.need(similarity, ["layer", "layer_index", "kind", "lrds", "sads"])
+    table = parts.chosen(similarity, "scale", scale).query("layer != 'all'").sort_values("layer_index")
+    table = parts.split_stacks(table)
+    rows = parts.long_scores(table, [*parts.stack_keys(table), "layer", "kind"])
+    kinds, kind = parts.kind_choice(rows.kind)
+    base, x = parts.chart_of(rows, kind), parts.layer_axis(table.layer)
+    chart = parts.score_lines(base, x, parts.score_colour(), "layer", "kind")
+    return parts.finish(
+        parts.by_stack(chart, rows, height=parts.HEIGHT),
+        alt.Title("The two scores, layer by layer", subtitle=parts.BANDS),
+        f"LRDS and SADS in {table.layer_index.nunique()} layers, with 95 % intervals and the shuffled band.",
+        *kinds,
+    )
+
+
+def variance_shares(variance: pd.DataFrame) -> alt.Chart:
+    """What the neurons' variance goes with, layer by layer: the language, the meaning, or neither.
+
+    Parameters
+    ----------
+    variance : DataFrame
+        The ``variance`` table of one run, or of several checkpoints of one model (a slider then chooses one).
+    """
+    shares = {"language": theme.LANGUAGE_SCORE, "meaning": theme.MEANING_SCORE, "rest": theme.REST}
+    parts.need(variance, ["layer", "layer_index", *shares])
+    table = parts.split_stacks(variance.sort_values("layer_index"))
+    rows = table.melt(
+        [name for name in ("stack", "layer", "step") if name in table], list(shares), "part", "share"
+    )
+    rows["order"] = rows.part.map(list(shares).index)
+    sliders, at_step, title = parts.step_slider(rows, "What the variance goes with")
+    colours = alt.Scale(domain=list(shares), range=list(shares.values()))
+    bars = (
+        parts.chart_of(rows, at_step)
+        .mark_bar()
+        .encode(
+            parts.layer_axis(table.layer),
+            parts.share_axis(alt.Y, "share", "share of variance", domain=[0, 1]),
+            alt.Color("part:N", title="goes with", scale=colours),
+            alt.Order("order:Q"),
+            parts.tips("layer", "part", share=".1%"),
+        )
+    )
+    return parts.finish(
+        parts.by_stack(bars, rows, height=260),
+        title,
+        "Share of the variance of activations that goes with language, with meaning, and the rest, by layer.",
+        *sliders,
+    )
+
+
+def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
+    """How often a sentence's nearest neighbour in another language is its translation, for each pair.
+
+    Parameters
+    ----------
+    retrieval : DataFrame
+        The ``retrieval`` table of one run, or of several checkpoints of one model; sliders choose among
+        them.
+    kind : str
+        Which group of sentences to show.
+    """
+    parts.need(retrieval, ["layer", "layer_index", "kind", "source", "target", "accuracy", "chance"])
+    rows = parts.with_names(parts.chosen(retrieval, "kind", kind), "source", "target")
+    table = parts.SliderTable.pack(rows, ["source", "target"], ["accuracy"])
+    chance = float(rows.chance.iloc[0])
+    names = list(dict.fromkeys(rows.source))
+    base = (
+        table.chart()
+        .transform_calculate(accuracy=table.pick("accuracy"), times_chance=f"datum.accuracy / {chance}")
+        .transform_filter("isValid(datum.accuracy)")
+        .encode(*parts.square_axes(names, "target", "source", "found among the sentences of", "sentence in"))
+    )
+    squares = base.mark_rect().encode(
+        color=parts.shade("accuracy", "accuracy", "viridis", [0, 1]),
+        tooltip=parts.tips("source", "target", accuracy=".2f", times_chance=".1f"),
+    )
+    # The number in the square is what the colour cannot say exactly; its ink follows the square's lightness.
+    numbers = base.mark_text(fontSize=alt.expr("clamp(width / 28, 6, 10)")).encode(
+        text=alt.Text("accuracy:Q", format=".2f"),
+        color=alt.when("datum.accuracy > 0.6").then(alt.value("#111111")).otherwise(alt.value("#f4f4f4")),
+    )
+    return parts.finish(
+        (squares + numbers).properties(width="container", height=320),
+        table.title("Retrieval of translations", subtitle=f"chance {chance:.3g}"),
+        f"Heat map of retrieval accuracy between {len(names)} languages; chance is {chance:.3g}.",
+        *table.sliders(),
+    )
+
+
+def language_blocks(blocks: pd.DataFrame) -> alt.FacetChart:
+    """Mean cosine of every language with every other, for translations and for different meanings.
+
+    Parameters
+    ----------
+    blocks : DataFrame
+        The ``blocks`` table of one run, or of several checkpoints of one model; sliders choose among them.
+    """
+    pairs = {"same_meaning": "same meaning", "different_meaning": "different meanings"}
+    parts.need(blocks, ["layer", "layer_index", "source", "target", *pairs])
+    keys = [name for name in ("layer", "layer_index", "step", "source", "target") if name in blocks]
+    rows = parts.with_names(blocks, "source", "target").melt(keys, list(pairs), "pair", "cosine")
+    rows = rows.replace({"pair": pairs})
+    table = parts.SliderTable.pack(rows, ["source", "target", "pair"], ["cosine"])
+    names = list(dict.fromkeys(rows.source))
+    limits = [min(0, rows.cosine.min()), rows.cosine.max()]
+    squares = (
+        table.chart()
+        .transform_calculate(cosine=table.pick("cosine"))
+        .transform_filter("isValid(datum.cosine)")
+        .mark_rect()
+        .encode(
+            *parts.square_axes(names, "target", "source"),
+            parts.shade("cosine", "mean cosine", "viridis", limits),
+            parts.tips("source", "target", "pair", cosine=".3f"),
+        )
+        .properties(width=200, height=200)
+    )
+    panels = alt.Facet("pair:N", title=None, sort=list(pairs.values()))
+    return parts.finish(
+        parts.fold(squares.facet(panels, columns=2)),
+        table.title("Mean cosine of sentences"),
+        f"Two heat maps of the mean cosine between {len(names)} languages: "
+        "translations, and different meanings.",
+        *table.sliders(),
+    )
