@@ -1,5 +1,7 @@
-"""Where the project's files live, and how they are written: whole or not at all."""
+"""Where the project's files live, how they are written (whole or not at all), and what their code says."""
 
+import ast
+import hashlib
 import os
 import shutil
 import tempfile
@@ -63,3 +65,19 @@ def writing(path: str | Path, folder: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def bare(tree: ast.AST) -> ast.AST:
+    """A syntax tree without docstrings; unparsed it has no comments either, and one layout."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
+                node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+def source_digest(path: str | Path) -> str:
+    """Hash of what a module does: of its source, comments, docstrings and layout aside."""
+    source = ast.unparse(bare(ast.parse(Path(path).read_text(encoding="utf-8"))))
+    return hashlib.sha256(source.encode()).hexdigest()[:16]

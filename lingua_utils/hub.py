@@ -4,6 +4,7 @@ What is read lies in the Hub's own cache afterwards, and is read from there wher
 is taken for whole only when its size and its hash are what the Hub says. Code is never fetched.
 """
 
+import difflib
 import errno
 import hashlib
 import json
@@ -14,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import huggingface_hub as hf
 from huggingface_hub import constants, errors
 
-from lingua_utils.revisions import nearest
+from lingua_utils import files
 
 logger = logging.getLogger(__name__)
 
@@ -298,3 +300,101 @@ def _similar(repo_id: str, kind: str) -> str:
     except (errors.HTTPError, OSError, ValueError):
         return ""
     return f"; {nearest(repo_id, [repository.id for repository in found])}" if found else ""
+
+
+# -- names of models and of their revisions
+
+
+def is_local(model_id: str) -> bool:
+    """Whether a model is named by a path on this disk, not as the lab's or a Hub repository."""
+    if model_id.startswith("lab/"):
+        return False
+    looks_so = model_id.startswith((".", "/", "~", "\\")) or model_id.count("/") > 1
+    return looks_so or any(path.is_dir() for path in (Path(model_id).expanduser(), files.resolve(model_id)))
+
+
+def check_model_name(model_id: str, revision: str = "main") -> None:
+    """Refuse names that would lead out of where models and results lie, before anything is looked up.
+
+    Raises
+    ------
+    ValueError
+        In one line, with the name.
+    """
+    parts = model_id.replace("\\", "/").rstrip("/").split("/")
+    if not model_id.strip() or parts[-1] in ("", ".", "..") or not model_id.isprintable():
+        raise ValueError(
+            f"model_id is {model_id!r}, which names no model; give lab/NAME, a folder, or owner/name"
+        )
+    if model_id.startswith("lab/") and len(parts) != 2:
+        raise ValueError(f"model_id is {model_id!r}; a model of the lab is named lab/NAME")
+    parts = revision.replace("\\", "/").split("/")
+    if not revision.isprintable() or any(part.strip() in ("", ".", "..") for part in parts):
+        raise ValueError(f"revision is {revision!r}, which names no branch, tag or checkpoint; main is one")
+
+
+_SCALE = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+class Progress(NamedTuple):
+    """How far a checkpoint was trained: its step, and the tokens it has seen; None where unknown."""
+
+    step: int | None
+    tokens: int | None
+
+
+def progress(revision: str) -> Progress:
+    """Training step and tokens seen, as far as a revision's name tells them.
+
+    Examples
+    --------
+    >>> progress("step50000-tokens210B")
+    Progress(step=50000, tokens=210000000000)
+    >>> [progress(name).step for name in ("step000600", "global_step1000", "stage1-step-40000", "main")]
+    [600, 1000, 40000, None]
+    """
+    return Progress(
+        _number(r"(?:step|checkpoint)[-_]?(\d+)([km]?)(?![a-z])", revision),
+        _number(r"tokens?[-_]?(\d+(?:\.\d+)?)([kmbt]?)(?![a-z])", revision),
+    )
+
+
+def training_order(revision: str) -> tuple:
+    """Sorts revisions by training step; those whose names tell none come last, by name.
+
+    Examples
+    --------
+    >>> sorted(["main", "step1000", "step32"], key=training_order)
+    ['step32', 'step1000', 'main']
+    """
+    step = progress(revision).step
+    return step is None, step or 0, revision
+
+
+def _number(pattern: str, revision: str) -> int | None:
+    found = re.search(pattern, revision, re.IGNORECASE)
+    return round(float(found[1]) * _SCALE[found[2].upper()]) if found else None
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What there is instead of ``name``, as the end of a message.
+
+    All of it where it is little; else the names of the nearest training steps, or those spelled most alike.
+
+    Examples
+    --------
+    >>> nearest("step700", [f"step{100 * i}" for i in range(20) if i != 7])
+    'the nearest of 19 are step500, step600, step800, step900'
+    """
+    if not known:
+        return "there is none"
+    if len(known) <= 12:
+        return f"there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
+    step = progress(name).step
+    stepped = [other for other in known if progress(other).step is not None]
+    if step is None or not stepped:
+        near = difflib.get_close_matches(name, known, 4, cutoff=0)
+    else:
+        near = sorted(stepped, key=lambda other: abs(progress(other).step - step))[:4]
+        near.sort(key=lambda other: progress(other).step)
+    return f"the nearest of {len(known)} are {', '.join(near)}"

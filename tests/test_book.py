@@ -12,7 +12,7 @@ import yaml
 from altair.vegalite.v6 import display
 
 from lingua_utils.charts.glue import glue
-from lingua_utils.models.loading import NEURON_SITES
+from lingua_utils.models.architectures import NEURON_SITES
 from workflow import pages
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,8 +6,8 @@ from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 
 from lingua_utils.models import catalogue, devices
-from lingua_utils.models.loading import NEURON_SITES, TOKENIZERS
-from lingua_utils.models.published_models import CATALOGUE, ERRATA
+from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS
+from lingua_utils.models.catalogue import CATALOGUE, ERRATA
 from lingua_utils.runs import sheets
 
 # Counts that others state: safetensors headers, model cards, public code. Where only the weight files' sizes

@@ -10,14 +10,8 @@ from safetensors.torch import load_file
 from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, tiny_loaded, tiny_model
 from transformers import AutoConfig
 
-from lingua_utils.models.loading import (
-    NEURON_SITES,
-    TOKENIZERS,
-    checkpoint_folder,
-    load_model,
-    neuron_sites,
-    weights_fingerprint,
-)
+from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS, neuron_sites
+from lingua_utils.models.loading import checkpoint_folder, load_model, weights_fingerprint
 
 
 @pytest.fixture

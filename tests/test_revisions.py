@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingua_utils.revisions import nearest, progress
+from lingua_utils.hub import nearest, progress
 
 
 @pytest.mark.parametrize(

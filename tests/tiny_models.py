@@ -14,7 +14,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from lingua_utils.models.loading import NEURON_SITES, LoadedModel
+from lingua_utils.models.architectures import NEURON_SITES
+from lingua_utils.models.loading import LoadedModel
 
 VOCABULARY = 384
 MODEL_TYPES = tuple(NEURON_SITES)

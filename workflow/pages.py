@@ -22,7 +22,7 @@ import nbformat
 import pandas as pd
 import yaml
 
-from lingua_utils.revisions import progress, training_order
+from lingua_utils.hub import progress, training_order
 from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent

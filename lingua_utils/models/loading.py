@@ -1,15 +1,12 @@
-"""Load a language model and know where its neurons are.
-
-A neuron is one input channel of an MLP's down-projection: what stands there is the post-activation, and
-gate × up in gated MLPs. :data:`NEURON_SITES` is the only table of architectures in the project; a new one
-is a row there.
-"""
+"""Load a language model ready to be measured: of the lab, of a folder, or of the Hub."""
 
 import hashlib
 import json
 import logging
 import os
 import pickle
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +14,6 @@ import torch
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForMaskedLM,
-    AutoModelForSeq2SeqLM,
     AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
@@ -29,89 +22,18 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from lingua_utils import files, hub
-from lingua_utils.models import devices, hub_models
-from lingua_utils.revisions import nearest, progress
+from lingua_utils.hub import nearest, progress
+from lingua_utils.models import devices
+from lingua_utils.models.architectures import (
+    AUTO_CLASSES,
+    TOKENIZERS,
+    Site,
+    headless,
+    neuron_sites,
+    stacks_of,
+)
 
 logger = logging.getLogger(__name__)
-
-_GATED = {"decoder": "layers.{}.mlp.down_proj"}
-_T5 = {
-    "encoder": "encoder.block.{}.layer.1.DenseReluDense.wo",
-    "decoder": "decoder.block.{}.layer.2.DenseReluDense.wo",
-}
-_BERT = {"encoder": "encoder.layer.{}.output.dense"}
-
-#: Where the neurons are: model type → {stack: path of layer {}'s down-projection in the headless model}.
-NEURON_SITES: dict[str, dict[str, str]] = {
-    "llama": _GATED,
-    "mistral": _GATED,
-    "qwen2": _GATED,
-    "qwen3": _GATED,
-    "gemma2": _GATED,
-    "gemma3": _GATED,
-    "gemma3_text": _GATED,
-    "olmo2": _GATED,
-    "olmo3": _GATED,
-    "apertus": _GATED,
-    "smollm3": _GATED,
-    "cohere2": _GATED,
-    "phi3": _GATED,
-    "bloom": {"decoder": "h.{}.mlp.dense_4h_to_h"},
-    "falcon": {"decoder": "h.{}.mlp.dense_4h_to_h"},
-    "gpt_neox": {"decoder": "layers.{}.mlp.dense_4h_to_h"},
-    "gpt2": {"decoder": "h.{}.mlp.c_proj"},
-    "opt": {"decoder": "decoder.layers.{}.fc2"},
-    "xglm": {"decoder": "layers.{}.fc2"},
-    "mbart": {"encoder": "encoder.layers.{}.fc2", "decoder": "decoder.layers.{}.fc2"},
-    "t5": _T5,
-    "mt5": _T5,
-    "umt5": _T5,
-    "bert": _BERT,
-    "xlm-roberta": _BERT,
-    "modernbert": {"encoder": "layers.{}.mlp.Wo"},
-}
-
-#: Stacks of an architecture → the class that loads it with its language-model head.
-AUTO_CLASSES = {
-    ("decoder",): AutoModelForCausalLM,
-    ("encoder",): AutoModelForMaskedLM,
-    ("encoder", "decoder"): AutoModelForSeq2SeqLM,
-}
-
-#: Repositories without a tokenizer of their own, and the one whose tokenizer they were trained with.
-TOKENIZERS = {
-    f"bigscience/bloom-{size}-intermediate": f"bigscience/bloom-{size}"
-    for size in ("560m", "1b1", "1b7", "3b", "7b1")
-}
-
-
-@dataclass(frozen=True)
-class Site:
-    """The neurons of one layer: the input of one down-projection.
-
-    Attributes
-    ----------
-    stack : {"decoder", "encoder"}
-    layer : int
-        Index within the stack, from 0.
-    name : str
-        Path of the down-projection in the headless model, ``"h.0.mlp.dense_4h_to_h"``.
-    width : int
-        Number of neurons.
-    paired : bool
-        Whether the model has both stacks.
-    """
-
-    stack: str
-    layer: int
-    name: str
-    width: int
-    paired: bool = False
-
-    @property
-    def label(self) -> str:
-        """``"3"``; in a model with both stacks ``"encoder 3"`` or ``"decoder 3"``."""
-        return f"{self.stack} {self.layer}" if self.paired else str(self.layer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,61 +114,18 @@ class LoadedModel:
         candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
         return next(i for i in candidates if i is not None and i < self.n_embeddings)
 
+    def facts(self) -> dict[str, int | str]:
+        """What the model is: its type, its parameters (tied ones once), layers and neurons."""
+        return {
+            "model_type": self.model_type,
+            "n_parameters": self.model.num_parameters(),
+            "n_layers": len(self.sites),
+            "n_neurons": sum(site.width for site in self.sites),
+        }
+
     def module(self, site: Site) -> nn.Module:
         """The down-projection whose input holds the neurons of ``site``."""
         return self.base.get_submodule(site.name)
-
-
-def headless(model: PreTrainedModel) -> PreTrainedModel:
-    """The model without its language-model head, of the same modules; of a multimodal one, its text model."""
-    if model.base_model is model and hasattr(model, "lm_head"):
-        # T5 and its kin keep their stacks beside the head: put the same stacks into an empty headless shell.
-        with torch.device("meta"):
-            shell = AutoModel.from_config(model.config)
-        for name, _ in shell.named_children():
-            setattr(shell, name, getattr(model, name))
-        return shell.eval()
-    return getattr(model.base_model, "language_model", model.base_model)
-
-
-def neuron_sites(model: PreTrainedModel) -> tuple[Site, ...]:
-    """Where the neurons of a model are: encoder first, then decoder, first layer to last.
-
-    Raises
-    ------
-    ValueError
-        For an architecture that is not in :data:`NEURON_SITES`.
-    """
-    stacks = _stacks(model.config.to_dict(), type(model).__name__)
-    modules = dict(headless(model).named_modules())
-    sites = []
-    for stack, path in stacks.items():
-        layer = 0
-        while (name := path.format(layer)) in modules:
-            module = modules[name]
-            # GPT-2's Conv1D keeps its weight transposed and calls its input width nx.
-            width = module.in_features if hasattr(module, "in_features") else module.nx
-            sites.append(Site(stack, layer, name, width, paired=len(stacks) == 2))
-            layer += 1
-    return tuple(sites)
-
-
-def _stacks(config: dict, what: str) -> dict[str, str]:
-    """Row of :data:`NEURON_SITES` for a configuration; the error for one that is not there."""
-    model_type = config.get("model_type")
-    if model_type in NEURON_SITES:
-        return NEURON_SITES[model_type]
-    text = config.get("text_config") or {}
-    experts = any("expert" in key and value for part in (config, text) for key, value in part.items())
-    kind = (
-        "a mixture of experts, whose fused expert tensors have no one down-projection a layer"
-        if experts
-        else "an unknown architecture"
-    )
-    raise ValueError(
-        f"{what}: model type {model_type!r} is {kind}; known are {', '.join(NEURON_SITES)}; "
-        "to add one, give it a row in NEURON_SITES in lingua_utils/models/loading.py"
-    )
 
 
 def load_model(
@@ -254,6 +133,7 @@ def load_model(
     revision: str = "main",
     device: str | torch.device | None = None,
     dtype: str | torch.dtype = "auto",
+    training_seed: int = 0,
 ) -> LoadedModel:
     """Load a model of the lab, of a local folder or of the Hub.
 
@@ -269,6 +149,8 @@ def load_model(
         over all GPUs (``device_map="auto"``).
     dtype : {"auto", "float32", "bfloat16", "float16"} or torch.dtype
         ``"auto"``: as the weights were saved; the lab saves float32.
+    training_seed : int
+        Of a lab model: the seed that it was trained with.
 
     Raises
     ------
@@ -294,26 +176,26 @@ def load_model(
     ('h.0.mlp.dense_4h_to_h', 512)
     """
     chosen_device, chosen_dtype = devices.choose_device(device), devices.choose_dtype(dtype)
-    folder = checkpoint_folder(model_id, revision)
+    folder = checkpoint_folder(model_id, revision, training_seed)
     what = f"{model_id} at {revision}"
     if folder is None:
         repository = hub.look_up(model_id, revision)
-        config = hub_models.fetch_config(repository)
+        config = fetch_config(repository)
     else:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         revision = folder.name if model_id.startswith("lab/") else revision
-    stacks = _stacks(config, what)
-    n_bytes = _weight_bytes(folder) if folder else hub_models.weight_bytes(repository)
+    stacks = stacks_of(config, what)
+    n_bytes = _weight_bytes(folder) if folder else weight_bytes(repository)
     auto_class = AUTO_CLASSES[tuple(stacks)]
     configured = AutoConfig.from_pretrained(
         str(folder or hub.fetch(repository, ["config.json"])), trust_remote_code=False
     )
     _check_memory(what, n_bytes, config, auto_class, configured, chosen_device, chosen_dtype)
     kept_in = (TOKENIZERS[model_id], "main") if model_id in TOKENIZERS else (model_id, revision)
-    tokenizer = _tokenizer(folder or hub_models.fetch_tokenizer(*kept_in), what)
+    tokenizer = _tokenizer(folder or fetch_tokenizer(*kept_in), what)
     check_vocabulary(tokenizer, configured.get_text_config().vocab_size, what)
     if folder is None:
-        folder = hub_models.fetch_model(repository)
+        folder = fetch_model(repository)
 
     spread = {"device_map": "auto"} if chosen_device is None else {}
     model = _weights(auto_class, str(folder), what, {"dtype": chosen_dtype, **spread})
@@ -350,7 +232,7 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str)
         raise ValueError(
             f"{what}: {beyond:,} of the {len(vocabulary):,} tokens of its tokenizer are beyond the "
             f"{n_rows:,} rows of its embedding; name the repository whose tokenizer it was trained with in "
-            "TOKENIZERS in lingua_utils/models/loading.py"
+            "TOKENIZERS in lingua_utils/models/architectures.py"
         )
 
 
@@ -408,44 +290,44 @@ def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrai
         ) from without_safetensors
 
 
-def checkpoint_folder(model_id: str, revision: str = "main") -> Path | None:
+def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int = 0) -> Path | None:
     """Folder of a model of the lab or on this disk; None for a Hub repository.
 
     Raises
     ------
     FileNotFoundError
         For a lab model, folder or revision that is not there; the message names what is.
+    ValueError
+        For a name or revision that leads out of where models lie.
     """
+    hub.check_model_name(model_id, revision)
     if model_id.startswith("lab/"):
-        from lingua_utils.models.training import lab_folder
+        from lingua_utils.models import training
 
-        model = lab_folder() / model_id.removeprefix("lab/")
-        if not model.is_dir():
+        name = model_id.removeprefix("lab/")
+        model = training.lab_model_folder(name, training_seed) if name in training.LAB else None
+        if model is None or not model.is_dir():
+            known = [f"lab/{known}" for known in training.LAB]
             raise FileNotFoundError(
-                f"{model_id} is not in {lab_folder()}; {nearest(model_id, _lab_models())}"
+                f"{model_id} is not in {training.lab_folder()}; {nearest(model_id, known)}"
+                + (f" (train it: python -m lingua_utils.models.training {name})" if model else "")
             )
         revisions = _revisions(model)
         if revision == "main" and revisions:
             return model / revisions[-1]
-    else:
+    elif hub.is_local(model_id):
         folders = (Path(model_id).expanduser(), files.resolve(model_id))
         model = next((folder for folder in folders if folder.is_dir()), None)
         if model is None:
-            if model_id.startswith((".", "/", "~")) or model_id.count("/") > 1:
-                raise FileNotFoundError(f"no folder {model_id}, and a Hub repository is named owner/name")
-            return None
+            raise FileNotFoundError(f"no folder {model_id}, and a Hub repository is named owner/name")
         if revision == "main" and (model / "config.json").is_file():
             return model
         revisions = _revisions(model)
+    else:
+        return None
     if revision not in revisions:
         raise FileNotFoundError(f"{model_id} has no revision {revision!r}; {nearest(revision, revisions)}")
     return model / revision
-
-
-def _lab_models() -> list[str]:
-    from lingua_utils.models.training import LAB
-
-    return [f"lab/{name}" for name in LAB]
 
 
 def _revisions(model: Path) -> list[str]:
@@ -454,20 +336,150 @@ def _revisions(model: Path) -> list[str]:
     return sorted(names, key=lambda name: (progress(name).step or 0, name))
 
 
-def weights_fingerprint(model_id: str, revision: str = "main") -> str:
-    """Identity of a model's weights, here or on the Hub: SHA-256 over the SHA-256 of each weight file."""
-    folder = checkpoint_folder(model_id, revision)
+def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) -> dict[str, str]:
+    """Identity of a model's ``weights``, ``tokenizer`` and ``config``, here or on the Hub.
+
+    Each is the SHA-256 over the SHA-256 of its files, told without downloading weights: equal for equal
+    files, wherever they lie. Of the tokenizer, and of small files on the Hub, it may be another hash.
+    """
+    folder = checkpoint_folder(model_id, revision, training_seed)
     if folder is None:
-        return hub_models.weights_fingerprint(hub.look_up(model_id, revision))
-    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-    if not weights:
-        raise FileNotFoundError(f"no weights in {folder}: neither *.safetensors nor *.bin")
-    digest = hashlib.sha256()
-    for path in weights:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+        repository = hub.look_up(model_id, revision)
+        weights = weight_files(repository)
+        others = sorted(name for name in repository.files if _TOKENIZER.fullmatch(name))
+
+        def digests(names: Iterable[str]) -> list[str]:
+            return [repository.files[name].digest or repository.commit for name in names]
+    else:
+        found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+        if not found:
+            raise FileNotFoundError(f"no weights in {folder}: neither *.safetensors nor *.bin")
+        weights = [path.name for path in found]
+        others = sorted(path.name for path in folder.iterdir() if _TOKENIZER.fullmatch(path.name))
+
+        def digests(names: Iterable[str]) -> list[str]:
+            hashes = []
+            for name in names:
+                with (folder / name).open("rb") as file:
+                    hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+            return hashes
+
+    parts = {
+        "weights": weights,
+        "tokenizer": [name for name in others if name != "config.json"],
+        "config": [name for name in others if name == "config.json"],
+    }
+    return {what: _joined(digests(names)) for what, names in parts.items()}
+
+
+def weights_fingerprint(model_id: str, revision: str = "main", training_seed: int = 0) -> str:
+    """Identity of a model's weights, here or on the Hub; see :func:`fingerprints`."""
+    return fingerprints(model_id, revision, training_seed)["weights"]
+
+
+def _joined(digests: Iterable[str]) -> str:
+    whole = hashlib.sha256()
+    for digest in digests:
+        whole.update(bytes.fromhex(digest))
+    return whole.hexdigest()
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(". ")
+
+
+# -- models on the Hub: which files a model is
+
+# Weights in one file → the index of weights in several. The first kind found is taken.
+_SAFETENSORS = {"model.safetensors": "model.safetensors.index.json"}
+_PICKLED = {"pytorch_model.bin": "pytorch_model.bin.index.json"}
+
+_VOCABULARY = re.compile(r"[^/]+\.model|tokenizer\.json|tekken\.json|vocab\.(json|txt)")
+_TOKENIZER = re.compile(
+    _VOCABULARY.pattern + r"|merges\.txt|(tokenizer_config|special_tokens_map|added_tokens|config)\.json"
+)
+
+
+def fetch_model(repository: hub.Repository) -> Path:
+    """Folder with a model's configuration and weights, downloaded if they are not there yet.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ConnectionError, OSError
+        As :func:`weight_files` and :func:`hub.fetch`.
+    """
+    beside = ("config.json", "generation_config.json", *_SAFETENSORS.values(), *_PICKLED.values())
+    names = [*weight_files(repository), *(name for name in beside if name in repository.files)]
+    return hub.fetch(repository, names)
+
+
+def fetch_config(repository: hub.Repository) -> dict:
+    """A model's configuration.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none; the message names the revisions that there are.
+    """
+    if "config.json" not in repository.files:
+        others = [name for name in hub.revisions(repository.repo_id) if name != repository.revision]
+        raise FileNotFoundError(
+            f"{repository} holds no model (no config.json); of other revisions, "
+            f"{nearest(repository.revision, others)}"
+        )
+    return json.loads((hub.fetch(repository, ["config.json"]) / "config.json").read_text(encoding="utf-8"))
+
+
+def fetch_tokenizer(model_id: str, revision: str = "main") -> Path:
+    """Folder with a model's tokenizer; that of ``main`` where the revision has none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither has one.
+    """
+    repository = hub.look_up(model_id, revision)
+    if not _has_tokenizer(repository) and revision != "main" and "main" in hub.revisions(model_id):
+        repository = hub.look_up(model_id)
+        if _has_tokenizer(repository):
+            logger.warning("%s at %s has no tokenizer: taking that of its main", model_id, revision)
+    if not _has_tokenizer(repository):
+        raise FileNotFoundError(
+            f"{model_id} at {revision} has no tokenizer, nor has its main; add the repository whose "
+            "tokenizer it was trained with to TOKENIZERS in lingua_utils/models/architectures.py"
+        )
+    return hub.fetch(repository, [name for name in repository.files if _TOKENIZER.fullmatch(name)])
+
+
+def weight_files(repository: hub.Repository) -> tuple[str, ...]:
+    """Paths of the files that hold a model's weights: safetensors, or else pickled ones.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model, no weights under a known name, or not every shard of them.
+    """
+    fetch_config(repository)
+    for whole, index in (_SAFETENSORS | _PICKLED).items():
+        if whole in repository.files:
+            return (whole,)
+        if index in repository.files:
+            listed = json.loads((hub.fetch(repository, [index]) / index).read_text(encoding="utf-8"))
+            shards = tuple(sorted(set(listed["weight_map"].values())))
+            missing = [shard for shard in shards if shard not in repository.files]
+            if missing:
+                raise FileNotFoundError(f"{repository}: {index} names {missing[0]}, which is not there")
+            return shards
+    raise FileNotFoundError(
+        f"{repository} has no weights that can be read: none of {', '.join(_SAFETENSORS | _PICKLED)}, whole "
+        f"or in shards; it has {', '.join(sorted(repository.files))}"
+    )
+
+
+def weight_bytes(repository: hub.Repository) -> int:
+    """Size of a model's weights as they are saved."""
+    return hub.size(repository, weight_files(repository))
+
+
+def _has_tokenizer(repository: hub.Repository) -> bool:
+    return any(_VOCABULARY.fullmatch(name) for name in repository.files)

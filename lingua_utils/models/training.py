@@ -1,7 +1,8 @@
 """The lab: small language models of real Hugging Face classes, trained within minutes on the small world.
 
-A model is a row of checkpoints, ``checkpoints/<name>/step000600``, each a complete Hugging Face folder
-that ``AutoModelForCausalLM.from_pretrained`` loads. A run that was killed goes on from its newest
+A model is a row of checkpoints, ``checkpoints/<name>-<digest>/step000600``, each a complete Hugging Face
+folder that ``AutoModelForCausalLM.from_pretrained`` loads. Another recipe, another seed or other code that
+trains is another digest, and so another folder. A run that was killed goes on from its newest
 checkpoint and ends with the same weights, bit for bit, as one that was not: the batch of a step depends on
 the recipe and the step alone, nothing else is random, and the number of threads is part of the recipe.
 
@@ -11,11 +12,11 @@ the recipe and the step alone, nothing else is random, and the number of threads
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import math
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -26,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -42,7 +44,8 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from lingua_utils.files import resolve, writing
+from lingua_utils.files import resolve, source_digest, writing
+from lingua_utils.text import cldr, phrasebook, world
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, check_languages
 from lingua_utils.text.world import World, parallel_sentences, training_lines
 
@@ -113,9 +116,10 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Identity of the recipe and of the text it makes (16 hexadecimal digits)."""
+        """Identity of the recipe, the code that trains and the text it makes (16 hexadecimal digits)."""
         sample = "\n".join(training_lines(self.languages, 100, self.world, self.seed))
-        return sha256(f"{json.dumps(asdict(self))}\n{sample}".encode()).hexdigest()[:16]
+        whole = f"{json.dumps(asdict(self))}\n{json.dumps(training_sources())}\n{sample}"
+        return sha256(whole.encode()).hexdigest()[:16]
 
 
 def lab_folder() -> Path:
@@ -123,22 +127,48 @@ def lab_folder() -> Path:
     return resolve(os.environ.get("LINGUA_CHECKPOINTS") or "checkpoints")
 
 
-def train(name_or_recipe: str | Recipe, folder: str | Path | None = None, progress: bool = True) -> Path:
+def training_sources() -> dict[str, str]:
+    """Digests of the code that trains: this module, and those that write its text."""
+    sources = {module.__name__.rpartition(".")[2]: module.__file__ for module in (world, phrasebook, cldr)}
+    return {name: source_digest(path) for name, path in {"training": __file__, **sources}.items()}
+
+
+def lab_model_folder(name: str, training_seed: int = 0) -> Path:
+    """Where a model of the lab is, or will be once it is trained.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    recipe = find_recipe(name, training_seed)
+    return lab_folder() / f"{recipe.name}-{recipe.digest[:8]}"
+
+
+def train(
+    name_or_recipe: str | Recipe,
+    training_seed: int = 0,
+    folder: str | Path | None = None,
+    progress: bool = True,
+) -> Path:
     """Train a model of the lab, or go on with it; a finished one is returned at once.
 
     Parameters
     ----------
     name_or_recipe : str or Recipe
-        A key of ``LAB``, or a recipe of your own.
+        A key of ``LAB``, or a recipe of your own, which has its seed.
+    training_seed : int
+        Seed of weights and text of a model named.
     folder : path, optional
-        Where to write; ``lab_folder() / name`` by default. What another recipe left there is replaced.
+        Where to write; a folder named by the recipe and its digest by default. What another recipe left in a
+        folder that is given is replaced.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     Path
-        The folder: ``step000000`` and so on, ``lab.json`` (recipe, digest, losses in short) and
+        The folder: ``step000000`` and so on, ``lab.json`` (recipe, digest, code, device, losses in short) and
         ``losses.parquet`` (step, language, loss in nats per token, bits_per_byte; on held-out text).
 
     Raises
@@ -148,22 +178,22 @@ def train(name_or_recipe: str | Recipe, folder: str | Path | None = None, progre
     FileExistsError
         When the folder holds something else than a model of the lab.
     """
-    recipe = find_recipe(name_or_recipe)
-    folder = Path(folder) if folder is not None else lab_folder() / recipe.name
+    recipe = find_recipe(name_or_recipe, training_seed)
+    folder = lab_folder() / f"{recipe.name}-{recipe.digest[:8]}" if folder is None else Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder), _threads(recipe.threads):
+    with FileLock(folder / _LOCK), _threads(recipe.threads):
         if not _prepare(folder, recipe):
             _train(recipe, folder, progress)
     return folder
 
 
-def find_recipe(name_or_recipe: str | Recipe) -> Recipe:
-    """A recipe as it is, or the lab's by name."""
+def find_recipe(name_or_recipe: str | Recipe, training_seed: int = 0) -> Recipe:
+    """A recipe as it is, or the lab's by name, with a seed."""
     if isinstance(name_or_recipe, Recipe):
         return name_or_recipe
     if name_or_recipe not in LAB:
         raise ValueError(f"the lab has no model {name_or_recipe!r}; it has {', '.join(LAB)}")
-    return LAB[name_or_recipe]
+    return replace(LAB[name_or_recipe], seed=training_seed)
 
 
 def _train(recipe: Recipe, folder: Path, progress: bool) -> None:
@@ -175,7 +205,9 @@ def _train(recipe: Recipe, folder: Path, progress: bool) -> None:
     optimizer = _optimizer(model, recipe)
     resumed, losses = _resume(folder, model, optimizer)
     first = resumed or 0
-    with tqdm(initial=first, total=recipe.steps, desc=recipe.name, unit="step", disable=not progress) as bar:
+    # In a log, a line now and then instead of a bar that moves.
+    pace = {"mininterval": 0.1 if sys.stderr.isatty() else 20, "disable": not progress}
+    with tqdm(initial=first, total=recipe.steps, desc=recipe.name, unit="step", **pace) as bar:
         for step in range(first, recipe.steps + 1):
             if step in recipe.checkpoints and step != resumed:
                 losses += [{"step": step, **row} for row in _losses(model, held_out)]
@@ -398,6 +430,9 @@ def _write_record(folder: Path, recipe: Recipe, losses: list[dict]) -> None:
         "digest": recipe.digest,
         "finished": bool(losses),
         "recipe": asdict(recipe),
+        "sources": training_sources(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "torch": torch.__version__,
         "checkpoints": recipe.checkpoints,
         "losses": {row["language"]: round(row["loss"], 4) for row in losses if row["step"] == recipe.steps},
     }
@@ -441,14 +476,6 @@ def _resume(folder: Path, model, optimizer) -> tuple[int | None, list[dict]]:
     optimizer.load_state_dict(saved)
     losses = pd.read_parquet(folder / "losses.parquet")
     return step, losses[losses["step"] <= step].to_dict("records")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process trains into the folder."""
-    with open(folder / _LOCK, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
@@ -503,8 +530,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m lingua_utils.models.training", description=__doc__.split("\n")[0]
     )
     parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(LAB)}")
-    for name in parser.parse_args(arguments).names or [name for name in LAB if name != "bloom-xs"]:
-        print(train(name))
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights and text")
+    given = parser.parse_args(arguments)
+    for name in given.names or [name for name in LAB if name != "bloom-xs"]:
+        print(train(name, given.seed))
 
 
 if __name__ == "__main__":

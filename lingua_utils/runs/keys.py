@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lingua_utils import files
+
 PACKAGE = "lingua_utils"
 _FOLDER = Path(__file__).resolve().parent.parent
 
@@ -147,7 +149,7 @@ def module_digests(module: str) -> dict[str, str]:
 @cache
 def _source(path: Path, _: int) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Bare source; modules imported; names that are defined, and names imported from the package."""
-    tree = _bare(ast.parse(path.read_text(encoding="utf-8")))
+    tree = files.bare(ast.parse(path.read_text(encoding="utf-8")))
     imports, given = [], []
     for node in _imports(tree):
         if isinstance(node, ast.Import):
@@ -245,25 +247,11 @@ def _tree(function: Callable) -> ast.AST:
             f"the source of {function.__name__!r} cannot be read, so a change of it could not be seen; "
             "define it in a cell or a file"
         ) from None
-    tree = _bare(ast.parse(textwrap.dedent(source)))
+    tree = files.bare(ast.parse(textwrap.dedent(source)))
     node = tree.body[0]
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         node.decorator_list = []
     return node
-
-
-def _bare(tree: ast.AST) -> ast.AST:
-    """A syntax tree without docstrings."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return tree
 
 
 def _globals_read(code: CodeType) -> set[str]:
