@@ -261,7 +261,7 @@ def test_one_language_or_one_sentence_is_too_few(folder, tmp_path, source):
     places = {"folder": folder, "table": write_table(tmp_path / "t.csv", TEXTS)}
     source = places.get(source, source)
     assert "at least 2 languages, got 1: eng_Latn" in refusal(ValueError, source, ["eng_Latn"])
-    for too_few in (1, 0, -3, 2.5):
+    for too_few in (1, -3, 2.5):
         message = refusal(ValueError, source, ["eng_Latn", "fra_Latn"], too_few)
         assert f"n_sentences={too_few}: a corpus needs at least 2 sentences" in message
 
@@ -270,13 +270,14 @@ def test_a_folder_with_one_file_or_one_line_is_too_little(tmp_path):
     one = write_folder(tmp_path / "one", {"eng_Latn": ENGLISH})
     assert "at least 2 languages, got 1: eng_Latn" in refusal(ValueError, one)
     short = write_folder(tmp_path / "short", {"eng_Latn": ["One."], "fra_Latn": ["Un."]})
-    assert "short has 1 sentences a language; a corpus needs at least 2" in refusal(ValueError, short)
+    assert "short has 1 sentence per language; a corpus needs at least 2" in refusal(ValueError, short)
     empty = write_folder(tmp_path / "empty", {"eng_Latn": [], "fra_Latn": []})
     assert "empty has 0 sentences" in refusal(ValueError, empty)
 
 
 def test_more_sentences_than_there_are_names_both_numbers(folder):
-    assert re.search(r"n_sentences=4, but .*small has 3", refusal(ValueError, folder, n_sentences=4))
+    message = refusal(ValueError, folder, n_sentences=4)
+    assert re.search(r"n_sentences=4, but .*small has 3; ask for at most 3, or 0 for all", message)
 
 
 @pytest.mark.parametrize("suffix", ["txt", "tsv", "jsonl"])
@@ -299,7 +300,7 @@ def test_a_missing_column_names_those_found(tmp_path):
 
 def test_a_missing_file_names_the_languages_there(folder):
     message = refusal(FileNotFoundError, folder, "eng_Latn deu_Latn zho_Hans")
-    assert "has no file for deu_Latn, zho_Hans; it has eng_Latn, fra_Latn, hin_Deva" in message
+    assert "has no deu_Latn, zho_Hans; it has eng_Latn, fra_Latn, hin_Deva" in message
 
 
 def test_a_missing_split_is_named(tmp_path):

@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 from local_hub import LocalHub
 
-from lingua_utils.text import aligned, sources
+from lingua_utils.text import published, readers
 from lingua_utils.text.corpus import load_corpus
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES, find_language
-from lingua_utils.text.parallel_files import read_folder
 
 CONVERTED = "refs/convert/parquet"
-FLORES_PLUS, PIN = "openlanguagedata/flores_plus", sources.SOURCES["flores"].datasets[0].revisions[0]
+FLORES_PLUS, PIN = "openlanguagedata/flores_plus", published.SOURCES["flores"].datasets[0].revisions[0]
 SENTENCES = {
     "arb_Arab": ["جملة أولى.", "جملة ثانية.", "جملة ثالثة."],
     "eng_Latn": ["A first one.", "A second one.", "A third = one."],
@@ -96,7 +95,7 @@ def treebank(tmp_path):
 
 
 def test_a_treebank_is_aligned_by_sentence_id_and_not_by_row(treebank):
-    columns, _ = aligned.read(treebank, None, "dev")
+    columns, _ = readers.read(treebank, None, "dev")
     assert columns == SENTENCES
 
 
@@ -111,7 +110,7 @@ def test_plain_files_and_a_treebank_of_the_same_text_are_the_same_corpus(treeban
 def test_sentences_that_a_treebank_lacks_are_left_out(treebank):
     path = next(treebank.rglob("en_*"))
     path.write_text(conllu(SENTENCES["eng_Latn"][1:], ["n01001013", "w01001001"]), encoding="utf-8")
-    columns, _ = aligned.read_conllu(treebank, ("eng_Latn", "zho_Hant"), "dev")
+    columns, _ = readers.read_conllu(treebank, ("eng_Latn", "zho_Hant"), "dev")
     assert columns == {code: SENTENCES[code][1:] for code in ("eng_Latn", "zho_Hant")}
 
 
@@ -121,13 +120,13 @@ def test_a_sentence_id_given_twice_is_named_with_its_line(treebank):
     with pytest.raises(
         ValueError, match=r"en_pud-ud-test\.conllu, line 9: sent_id 'same' a second time"
     ) as error:
-        aligned.read_conllu(treebank, None, "dev")
+        readers.read_conllu(treebank, None, "dev")
     one_line(error)
 
 
 def test_a_language_that_a_treebank_lacks_is_named_with_those_it_has(treebank):
     with pytest.raises(FileNotFoundError, match="has no fra_Latn; it has arb_Arab, eng_Latn, zho_Hant"):
-        aligned.read_conllu(treebank, ("eng_Latn", "fra_Latn"), "dev")
+        readers.read_conllu(treebank, ("eng_Latn", "fra_Latn"), "dev")
 
 
 # -- Bibles
@@ -165,14 +164,14 @@ def bible(tmp_path):
     [("dev", ["more"]), ("test", ["word"]), ("train", ["beginning"]), ("GEN", ["beginning"])],
 )
 def test_a_bible_is_aligned_by_verse_with_books_as_splits(bible, split, verses):
-    columns, _ = aligned.read(bible, None, split)
+    columns, _ = readers.read(bible, None, split)
     wanted = {"eng_Latn": "en", "fra_Latn": "fr", "vie_Latn": "vi"}
     assert columns == {code: [f"{name} {verse}" for verse in verses] for code, name in wanted.items()}
 
 
 def test_no_verse_is_in_two_splits(bible):
     read = [
-        set(aligned.read_bible(bible, ("eng_Latn",), split)[0]["eng_Latn"])
+        set(readers.read_bible(bible, ("eng_Latn",), split)[0]["eng_Latn"])
         for split in ("train", "dev", "test")
     ]
     assert sum(map(len, read)) == len(set.union(*read)) == len(VERSES)
@@ -182,13 +181,13 @@ def test_lined_verses_are_aligned_by_their_references(tmp_path):
     (tmp_path / "vref.txt").write_text("ACT 1:1\nACT 1:2\nACT 1:3\n")
     (tmp_path / "en-KJV.txt").write_text("one\ntwo\nthree\n")
     (tmp_path / "fr-LSG.txt").write_text("un\n<range>\ntrois\n")
-    columns, _ = aligned.read(tmp_path, None, "dev")
+    columns, _ = readers.read(tmp_path, None, "dev")
     assert columns == {"eng_Latn": ["one", "three"], "fra_Latn": ["un", "trois"]}
 
 
 def test_a_book_that_is_not_there_is_named_with_those_that_are(bible):
     with pytest.raises(ValueError, match="has nothing of REV; it has ACT, GEN, JHN"):
-        aligned.read_bible(bible, None, "REV")
+        readers.read_bible(bible, None, "REV")
 
 
 # -- sentence pairs and news tests
@@ -201,7 +200,7 @@ def moses(folder, pair: str, *sides: list[str]):
 
 def test_one_pair_of_files_is_a_corpus_of_two_languages(tmp_path):
     moses(tmp_path, "en-zh_TW", SENTENCES["eng_Latn"], SENTENCES["zho_Hant"])
-    columns, _ = aligned.read(tmp_path, None, "dev")
+    columns, _ = readers.read(tmp_path, None, "dev")
     assert columns == {code: SENTENCES[code] for code in ("eng_Latn", "zho_Hant")}
 
 
@@ -209,7 +208,7 @@ def test_pairs_that_share_a_language_are_joined_on_its_sentences(tmp_path):
     moses(tmp_path, "ar-en", SENTENCES["arb_Arab"], SENTENCES["eng_Latn"])
     reordered = [2, 0, 2]
     moses(tmp_path, "en-fr", [SENTENCES["eng_Latn"][i] for i in reordered], ["trois", "un", "autre"])
-    columns, _ = aligned.read_moses(tmp_path, None, "dev")
+    columns, _ = readers.read_moses(tmp_path, None, "dev")
     rows = set(zip(*(columns[code] for code in ("arb_Arab", "eng_Latn", "fra_Latn")), strict=True))
     assert rows == {
         (SENTENCES["arb_Arab"][i], SENTENCES["eng_Latn"][i], french)
@@ -219,23 +218,23 @@ def test_pairs_that_share_a_language_are_joined_on_its_sentences(tmp_path):
 
 def test_pairs_of_unequal_length_are_refused_with_both_counts(tmp_path):
     moses(tmp_path, "en-fr", ["one", "two"], ["un"])
-    with pytest.raises(ValueError, match=r"Tatoeba\.en-fr\.en has 2 .* Tatoeba\.en-fr\.fr has 1"):
-        aligned.read_moses(tmp_path, None, "dev")
+    with pytest.raises(ValueError, match=r"Tatoeba\.en-fr\.fr has 1 .* Tatoeba\.en-fr\.en has 2"):
+        readers.read_moses(tmp_path, None, "dev")
 
 
 def test_ntrex_is_read_as_it_is_published(tmp_path):
     for name, code in {"src.eng": "eng_Latn", "ref.arb": "arb_Arab", "ref.zho-TW": "zho_Hant"}.items():
         path = tmp_path / f"newstest2019-{name}.txt"
         path.write_text("\n".join(SENTENCES[code]) + "\n", encoding="utf-8")
-    columns, _ = aligned.read(tmp_path, ("eng_Latn", "zho_Hant"), "dev")
+    columns, _ = readers.read(tmp_path, ("eng_Latn", "zho_Hant"), "dev")
     assert columns == {code: SENTENCES[code] for code in ("eng_Latn", "zho_Hant")}
 
 
 def test_plain_files_are_read_as_ever(tmp_path):
     (tmp_path / "eng_Latn.txt").write_text("One.\n")
     assert (
-        aligned.read(tmp_path, None, "dev")
-        == read_folder(tmp_path, None, "dev")
+        readers.read(tmp_path, None, "dev")
+        == readers.read_folder(tmp_path, None, "dev")
         == ({"eng_Latn": ["One."]}, "dev")
     )
 
@@ -256,9 +255,9 @@ def flores_plus(local_hub, revision=PIN, **settings):
 
 def test_flores_plus_is_aligned_by_id_under_its_own_codes(local_hub):
     flores_plus(local_hub)
-    columns, _ = sources.read("flores", tuple(SENTENCES), "dev")
+    columns, _ = published.read("flores", tuple(SENTENCES), "dev")
     assert columns == {code: [f"dev {text}" for text in texts] for code, texts in SENTENCES.items()}
-    columns, _ = sources.read("flores", ("eng_Latn", "zho_Hant"), "test")
+    columns, _ = published.read("flores", ("eng_Latn", "zho_Hant"), "test")
     assert columns["zho_Hant"][0] == f"devtest {SENTENCES['zho_Hant'][0]}"
 
 
@@ -270,7 +269,7 @@ def test_json_lines_are_read_where_a_repository_has_no_parquet(local_hub):
         f"dev/{code}.jsonl": table.to_json(orient="records", lines=True) for code, table in rows.items()
     }
     local_hub.add(FLORES_PLUS, {path: text.encode() for path, text in contents.items()}, PIN, kind="dataset")
-    columns, _ = sources.read("flores", ("arb_Arab", "eng_Latn"), "dev")
+    columns, _ = published.read("flores", ("arb_Arab", "eng_Latn"), "dev")
     assert columns == {code: SENTENCES[code] for code in ("arb_Arab", "eng_Latn")}
 
 
@@ -280,7 +279,7 @@ def test_gated_flores_falls_back_to_the_open_one_and_says_so(local_hub, caplog):
         f"{code}/dev/0000.parquet": parquet(id=[1, 2, 3], sentence=texts) for code, texts in SENTENCES.items()
     }
     local_hub.add("facebook/flores", contents, CONVERTED, kind="dataset")
-    columns, _ = sources.read("flores", tuple(SENTENCES), "dev")
+    columns, _ = published.read("flores", tuple(SENTENCES), "dev")
     assert columns == SENTENCES
     assert "not from openlanguagedata/flores_plus" in caplog.text and "is gated" in caplog.text
 
@@ -291,14 +290,14 @@ def test_then_to_a_folder(local_hub, tmp_path):
     folder.mkdir(parents=True)
     for code, texts in SENTENCES.items():
         (folder / f"{code}.dev").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    columns, split = sources.read("flores", tuple(SENTENCES), "dev")
+    columns, split = published.read("flores", tuple(SENTENCES), "dev")
     assert (columns, split) == (SENTENCES, "dev")
 
 
 def test_when_nothing_works_the_message_tells_all_that_was_tried(local_hub, tmp_path):
     flores_plus(local_hub, gated=True)
     with pytest.raises(PermissionError) as error:
-        sources.read("flores", tuple(SENTENCES), "dev")
+        published.read("flores", tuple(SENTENCES), "dev")
     message = one_line(error)
     for part in (
         FLORES_PLUS,
@@ -313,32 +312,32 @@ def test_when_nothing_works_the_message_tells_all_that_was_tried(local_hub, tmp_
 def test_without_a_network_the_message_says_so(local_hub):
     local_hub.stop()
     with pytest.raises(ConnectionError, match=r"cannot reach the Hub.*Instead") as error:
-        sources.read("belebele", ("eng_Latn", "fra_Latn"), "dev")
+        published.read("belebele", ("eng_Latn", "fra_Latn"), "dev")
     one_line(error)
 
 
 def test_a_missing_split_is_named_with_those_that_there_are(local_hub):
     flores_plus(local_hub)
     with pytest.raises(ValueError, match="has no train split; it has dev, devtest"):
-        sources.read("flores", ("eng_Latn", "arb_Arab"), "train")
+        published.read("flores", ("eng_Latn", "arb_Arab"), "train")
 
 
 def test_a_missing_language_is_named_with_those_that_there_are(local_hub):
     flores_plus(local_hub)
-    with pytest.raises(ValueError, match=r"has no fra_Latn; .* it has arb_Arab, eng_Latn, zho_Hant"):
-        sources.read("flores", ("eng_Latn", "fra_Latn"), "dev")
+    with pytest.raises(ValueError, match=r"has no fra_Latn; it has arb_Arab, eng_Latn, zho_Hant"):
+        published.read("flores", ("eng_Latn", "fra_Latn"), "dev")
 
 
 def test_a_missing_column_is_named_with_those_that_there_are(local_hub):
     local_hub.add(FLORES_PLUS, {"dev/eng_Latn.parquet": parquet(id=[1], words=["a"])}, PIN, kind="dataset")
     with pytest.raises(ValueError, match="has no column 'text' for eng_Latn; it has id, words"):
-        sources.read("flores", ("eng_Latn",), "dev")
+        published.read("flores", ("eng_Latn",), "dev")
 
 
 def test_a_script_is_never_fetched(local_hub):
     local_hub.add("facebook/belebele", {"belebele.py": b"raise SystemExit"}, CONVERTED, kind="dataset")
     with pytest.raises(FileNotFoundError, match="has no tables"):
-        sources.read("belebele", ("eng_Latn", "fra_Latn"), "dev")
+        published.read("belebele", ("eng_Latn", "fra_Latn"), "dev")
     assert local_hub.downloads("belebele.py") == []
 
 
@@ -353,7 +352,7 @@ def test_xstorycloze_gives_the_sentences_and_right_endings_of_each_story(local_h
         f"{name}/{split}/0000.parquet": story(name) for name in ("en", "zh") for split in ("train", "eval")
     }
     local_hub.add("juletxara/xstory_cloze", contents, CONVERTED, kind="dataset")
-    columns, _ = sources.read("xstorycloze", None, "dev")
+    columns, _ = published.read("xstorycloze", None, "dev")
     assert list(columns) == ["eng_Latn", "zho_Hans"]
     assert columns["zho_Hans"] == [
         *("zh a 1", "zh a 2", "zh a 3", "zh a 4", "zh a ending 1"),
@@ -364,7 +363,7 @@ def test_xstorycloze_gives_the_sentences_and_right_endings_of_each_story(local_h
 def test_stories_without_common_ids_are_aligned_by_row(local_hub):
     contents = {"en/eval/0000.parquet": story("en"), "zh/eval/0000.parquet": story("zh", ids=("c", "d"))}
     local_hub.add("juletxara/xstory_cloze", contents, CONVERTED, kind="dataset")
-    columns, _ = sources.read("xstorycloze", None, "test")
+    columns, _ = published.read("xstorycloze", None, "test")
     assert [text[3:] for text in columns["eng_Latn"]][:4] == ["a 1", "a 2", "a 3", "a 4"]
     assert columns["zho_Hans"][0] == "zh c 1"
 
@@ -375,14 +374,14 @@ def test_belebele_gives_each_passage_once(local_hub):
 
     contents = {f"{code}/test/0000.parquet": passages(code) for code in DEFAULT_LANGUAGES}
     local_hub.add("facebook/belebele", contents, CONVERTED, kind="dataset")
-    columns, _ = sources.read("belebele", None, "dev")
+    columns, _ = published.read("belebele", None, "dev")
     assert columns == {code: [f"{code} u", f"{code} v"] for code in DEFAULT_LANGUAGES}
 
 
 def test_ntrex_is_one_table_with_a_column_a_language(local_hub):
     table = parquet(id=["x", "y", "z"], **{"swa_Latn": ["a", "b", "c"], "ind_Latn": ["d", "e", "f"]})
     local_hub.add("mteb/NTREX", {"data/test-00000-of-00001.parquet": table}, "main", kind="dataset")
-    columns, _ = sources.read("ntrex", None, "dev")
+    columns, _ = published.read("ntrex", None, "dev")
     assert columns == {"ind_Latn": ["d", "e", "f"], "swh_Latn": ["a", "b", "c"]}
 
 
@@ -393,13 +392,13 @@ def test_xlsum_is_text_for_perplexity_and_not_parallel(local_hub):
         for name in ("english", "chinese_traditional")
     }
     local_hub.add("csebuetnlp/xlsum", contents, CONVERTED, kind="dataset")
-    found = sources.monolingual("xlsum", ("eng_Latn", "zho_Hant"), n_texts=2)
+    found = published.monolingual("xlsum", ("eng_Latn", "zho_Hant"), n_texts=2)
     assert found == {
         "eng_Latn": [f"english {text}" for text in texts[:2]],
         "zho_Hant": [f"chinese_traditional {text}" for text in texts[:2]],
     }
     with pytest.raises(ValueError, match="not parallel"):
-        sources.read("xlsum", None, "dev")
+        published.read("xlsum", None, "dev")
 
 
 def test_a_corpus_is_loaded_by_its_name(local_hub):
@@ -418,7 +417,7 @@ def test_a_book_is_a_split_of_a_bible_only(bible):
 @pytest.mark.parametrize("name", ["bible", "pud", "tatoeba"])
 def test_what_the_hub_does_not_have_says_where_to_get_it(name, local_hub, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such folder\. Instead, ") as error:
-        sources.read(name, None, "dev")
+        published.read(name, None, "dev")
     assert str(tmp_path / "data" / name) in one_line(error)
 
 
@@ -427,4 +426,6 @@ def test_a_folder_of_plain_files_serves_any_source(local_hub, tmp_path):
     folder.mkdir(parents=True)
     for code, texts in SENTENCES.items():
         (folder / f"{code}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    assert sources.read("pud", None, "dev") == read_folder(folder, None, "dev") == (SENTENCES, "dev")
+    assert (
+        published.read("pud", None, "dev") == readers.read_folder(folder, None, "dev") == (SENTENCES, "dev")
+    )

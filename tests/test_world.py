@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingua_utils.text import world as small_world
+from lingua_utils.text.cldr import locale_of
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 from lingua_utils.text.world import (
     World,
@@ -29,7 +30,7 @@ def lines():
 
 def countries_named(text):
     """Countries whose English name, language or currency occurs in an English text."""
-    english = small_world._locale("eng_Latn")
+    english = locale_of("eng_Latn")
     known = {}
     for country in World().countries:
         known[country] = {
@@ -85,7 +86,7 @@ def test_no_country_shares_its_language_or_its_currency():
 def test_unbridged_words_occur_in_no_bilingual_line():
     world = World(digits_share=0.0, bilingual_share=1.0)
     words = set()
-    english = small_world._locale("eng_Latn")
+    english = locale_of("eng_Latn")
     for country in world.unbridged:
         words |= {english.territories[country], english.currencies[small_world._currency(country)]}
     text = "\n".join(training_lines(("eng_Latn", "fra_Latn"), 3000, world))

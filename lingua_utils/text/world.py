@@ -28,10 +28,10 @@ from typing import NamedTuple
 from babel import Locale
 from babel.dates import format_date
 from babel.languages import get_official_languages
-from babel.lists import format_list
 from babel.numbers import get_territory_currencies
 
 from lingua_utils.text import cldr
+from lingua_utils.text.cldr import locale_of
 from lingua_utils.text.languages import check_languages, get_language
 from lingua_utils.text.phrasebook import sentence_mark
 
@@ -336,15 +336,16 @@ def country_names(
 
 def render(sentence: Sentence, language: str, native: bool = False) -> str:
     """A sentence in a language, joined by its list patterns and ended by its sentence mark."""
-    texts = [clause_text(clause, language) for clause in sentence]
-    text = format_list(texts, locale=_locale(language)) + sentence_mark(language)
-    return text.translate(_native_digits(language)) if native else text
+    locale, texts = locale_of(language), [clause_text(clause, language) for clause in sentence]
+    text = cldr.list_template(locale, len(texts)).format(*texts) + sentence_mark(language)
+    digits = str.maketrans(cldr.DIGITS["latn"], cldr.DIGITS[cldr.native_system(locale)])
+    return text.translate(digits) if native else text
 
 
 @cache
 def clause_text(clause: Clause, language: str) -> str | None:
     """A clause in a language, or None when CLDR does not hold all of its words."""
-    locale = _locale(language)
+    locale = locale_of(language)
     try:
         country = locale.territories[clause.country]
         text = country if clause.kind == "country" else f"{_said(clause, locale)} ({country})"
@@ -366,7 +367,7 @@ def _said(clause: Clause, locale: Locale) -> str:
         case "foreign_currency":
             return locale.currencies[_currency(detail)]
         case "weekday":
-            return cldr.weekdays(locale, "latn", detail)
+            return cldr.name(locale, "days", detail)
         case "money":
             return cldr.money(locale, "latn", detail, _currency(country))
         case "percent":
@@ -394,17 +395,5 @@ def _clause_renders(clause: Clause, languages: tuple[str, ...], digit_free: bool
 
 
 @cache
-def _locale(language: str) -> Locale:
-    return Locale.parse(get_language(language).cldr)
-
-
-@cache
 def _currency(country: str) -> str:
     return get_territory_currencies(country)[0]
-
-
-@cache
-def _native_digits(language: str) -> dict[int, int]:
-    """Translation table from ASCII digits to the language's own."""
-    system = _locale(language).other_numbering_systems.get("native", "latn")
-    return str.maketrans(cldr.DIGITS["latn"], cldr.DIGITS[system])
