@@ -65,8 +65,11 @@ def test_languages_come_in_the_order_asked_for(folder):
     assert load_corpus(str(folder), "hin_Deva, eng_Latn").texts == (tuple(HINDI), tuple(ENGLISH))
 
 
-def test_the_first_sentences_are_taken(folder):
+def test_the_first_sentences_are_taken_and_0_or_none_takes_all(folder):
     assert load_corpus(folder, n_sentences=2).texts[0] == tuple(ENGLISH[:2])
+    for everything in (0, None):
+        assert load_corpus(folder, n_sentences=everything).n_sentences == 3
+        assert load_corpus("world", "eng_Latn fra_Latn", everything).n_sentences == 200
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])
@@ -136,6 +139,26 @@ def test_readmes_are_not_languages(folder):
     (folder / "README.txt").write_text("About this corpus.")
     (folder / "README.md").write_text("About this corpus.")
     assert load_corpus(folder).n_languages == 3
+
+
+@pytest.mark.parametrize(
+    "stray", [".idea/workspace.xml", ".git/en.conllu", ".vref.txt", ".a/newstest2019-x.txt"]
+)
+def test_hidden_files_do_not_change_how_a_folder_is_read(folder, stray):
+    whole = load_corpus(folder).fingerprint
+    (folder / stray).parent.mkdir(exist_ok=True)
+    (folder / stray).write_text("<project/>")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "eng_Latn-checkpoint.txt").write_text("Old.\n")
+    (folder / ".fr_draft.txt").write_text("Un.\n")
+    assert load_corpus(folder).fingerprint == whole
+
+
+def test_any_well_formed_code_is_a_file_and_a_column(tmp_path):
+    texts = {"chr_Cher": ENGLISH, "cop_Copt": FRENCH, "ewe_Latn": HINDI}
+    assert load_corpus(write_folder(tmp_path / "rare", texts)).languages == tuple(texts)
+    path = write_table(tmp_path / "rare.csv", {"raw_text": ["a", "b", "c"], **texts})
+    assert load_corpus(path).languages == tuple(texts)
 
 
 def test_other_columns_of_a_table_are_left_alone(tmp_path):
@@ -321,6 +344,15 @@ def test_an_unknown_source_names_what_there_is(tmp_path):
     other = tmp_path / "t.xlsx"
     other.touch()
     assert "a table ends in .tsv, .csv, .jsonl, .parquet" in refusal(ValueError, other)
+
+
+@pytest.mark.parametrize("source", ["..", ".", "small/..", "", "./"])
+def test_a_path_without_a_name_of_its_own_is_refused(folder, monkeypatch, source):
+    monkeypatch.chdir(folder.parent)
+    message = refusal(ValueError, source)
+    assert (
+        f"corpus {source!r} names no folder of its own; name it in full: {Path(source).resolve()}" == message
+    )
 
 
 def test_digits_of_a_file_cannot_be_chosen(folder):

@@ -239,6 +239,46 @@ def test_plain_files_are_read_as_ever(tmp_path):
     )
 
 
+# -- any language, and nothing hidden
+
+
+def rare(folder, form: str, name: str, texts: list[str]):
+    """A file of a rare language in one of the forms; `name` is its bare ISO code."""
+    content = "\n".join(texts) + "\n"
+    if form == "treebank":
+        path, content = f"{name}_x-ud-test.conllu", conllu(texts, [f"s{i}" for i in range(len(texts))])
+    elif form == "xml":
+        path, content = f"Bible-{name}.xml", bible_xml(name, dict(zip(VERSES, texts, strict=False)))
+    elif form == "lines":
+        path, content = f"{name}-x.txt", content
+        (folder / "vref.txt").write_text("\n".join(f"ACT 1:{i}" for i in range(len(texts))) + "\n")
+    elif form == "ntrex":
+        path = f"newstest2019-ref.{name}.txt"
+    else:
+        path = f"Corpus.chr-cop.{name}"
+    (folder / path).write_text(content, encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", ["treebank", "xml", "lines", "ntrex", "moses"])
+def test_every_format_takes_any_language_and_leaves_out_what_is_hidden(tmp_path, form):
+    for name in ("cop", "chr"):
+        rare(tmp_path, form, name, [f"{name} 1", f"{name} 2"])
+    for place in (".git", ".ipynb_checkpoints"):
+        (tmp_path / place).mkdir()
+        rare(tmp_path / place, form, "chr", ["old 1", "old 2", "old 3"])
+    for stray in (".idea.xml", ".old.conllu"):
+        (tmp_path / stray).write_text("<project/>")
+    columns, _ = readers.read(tmp_path, None, "dev")
+    assert columns == {"chr_Cher": ["chr 1", "chr 2"], "cop_Copt": ["cop 1", "cop 2"]}
+
+
+def test_a_broken_xml_file_is_named(tmp_path):
+    (tmp_path / "Anything.xml").write_text("<cesDoc>")
+    with pytest.raises(ValueError, match=r"cannot read .*Anything\.xml: no element found") as error:
+        readers.read(tmp_path, None, "dev")
+    one_line(error)
+
+
 # -- from the Hub
 
 
