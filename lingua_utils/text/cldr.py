@@ -7,6 +7,7 @@ root ("+3 d", "M03"). The functions here raise a KeyError instead.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -53,6 +54,22 @@ _parse = lru_cache(Locale.parse)
 def native_system(locale: Locale) -> str:
     """The numbering system of the locale's own digits, a key of `DIGITS`."""
     return locale.other_numbering_systems.get("native", "latn")
+
+
+def native_digits(locale: Locale) -> dict[int, int]:
+    """The table for `str.translate` that turns ASCII digits into the locale's own."""
+    return str.maketrans(DIGITS["latn"], DIGITS[native_system(locale)])
+
+
+def is_foreign(text: str, code: str) -> bool:
+    """Whether a text has Latin letters in a language of another script, as CLDR fills some gaps."""
+    return get_language(code).script != "Latn" and re.search("[A-Za-z]", text) is not None
+
+
+def currency_of(territory: str) -> str | None:
+    """The territory's currency in 2024: they come and go."""
+    new_year = datetime.date(2024, 1, 1)
+    return next(iter(numbers.get_territory_currencies(territory, new_year, new_year)), None)
 
 
 # One function per kind of frame: in come a locale, the numbering system of its separators, and the

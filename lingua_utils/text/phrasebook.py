@@ -25,7 +25,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from babel import Locale, numbers
+from babel import Locale
 from babel.core import get_global
 from babel.languages import get_official_languages
 
@@ -86,12 +86,12 @@ def _some(name: str, field: str, things: Sequence) -> Kind:
 
 
 def _kinds() -> tuple[Kind, ...]:
-    new_year = datetime.date(2024, 1, 1)  # a fixed day: currencies come and go
-    currency_of = {}
-    for territory in sorted(get_global("territory_currencies")):
-        current = numbers.get_territory_currencies(territory, new_year, new_year)
-        if re.fullmatch("[A-Z]{2}", territory) and territory not in _NO_COUNTRY and current:
-            currency_of[territory] = current[0]
+    currency_of = {
+        territory: currency
+        for territory in sorted(get_global("territory_currencies"))
+        if re.fullmatch("[A-Z]{2}", territory) and territory not in _NO_COUNTRY
+        if (currency := cldr.currency_of(territory))
+    }
     territories, currencies = list(currency_of), sorted(set(currency_of.values()))
     languages = sorted({language.cldr.partition("_")[0] for language in LANGUAGES.values()})
     official = [
@@ -174,25 +174,20 @@ def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...
     """
     locale = cldr.locale_of(code)
     system = cldr.native_system(locale)
-    latin, own = cldr.DIGITS["latn"], cldr.DIGITS[system]
-    if native_digits:
-        separators = system if system in locale.number_symbols else "latn"
-        digits = str.maketrans(latin, own)
-    else:
+    separators = system if native_digits and system in locale.number_symbols else "latn"
+    digits = cldr.native_digits(locale)
+    if not native_digits:
         # Names too have numbers, "জিম্বাবুয়ে ডলার (২০০৯)"; but the 三 of 三月 is a word.
-        separators = "latn"
-        digits = str.maketrans(own, latin) if own.isdecimal() else {}
-    is_foreign = re.compile("[A-Za-z]" if get_language(code).script != "Latn" else "(?!)").search
-    texts: list[str | None] = []
-    for kind in KINDS:
-        for argument in kind.arguments:
-            try:
-                text = kind.render(locale, separators, *argument)
-            except KeyError:
-                texts.append(None)
-            else:
-                texts.append(None if is_foreign(text) else text.translate(digits))
-    return tuple(texts)
+        digits = {own: latin for latin, own in digits.items() if chr(own).isdecimal()}
+
+    def said(render: Callable[..., str], argument: tuple) -> str | None:
+        try:
+            text = render(locale, separators, *argument)
+        except KeyError:
+            return None
+        return None if cldr.is_foreign(text, code) else text.translate(digits)
+
+    return tuple(said(kind.render, argument) for kind in KINDS for argument in kind.arguments)
 
 
 def sentence_mark(code: str) -> str:
@@ -241,8 +236,8 @@ def parallel_sentences(
     """
     codes = check_languages(languages)
     n_sentences, seed = _check_integer("n_sentences", n_sentences, 1), _check_integer("seed", seed, 0)
-    _check_choice("split", split, SPLITS)
-    _check_choice("digits", digits, DIGITS)
+    check_choice("split", split, SPLITS)
+    check_choice("digits", digits, DIGITS)
     pool = _pool(tuple(sorted(codes)), digits)
     rows = _draw_distinct(pool, n_sentences, split, seed)
     return [_compose(code, pool.texts[code], rows) for code in codes]
@@ -354,6 +349,6 @@ def _check_integer(name: str, value: int, least: int) -> int:
     return value
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")
