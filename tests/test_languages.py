@@ -60,22 +60,12 @@ def test_no_two_languages_share_a_name(field):
     assert len(values) == len(set(values))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "nearest"),
-    [
-        ("en", "eng_Latn"),
-        ("eng", "eng_Latn"),
-        ("English", "eng_Latn"),
-        ("eng_latn", "eng_Latn"),
-        ("en-US", "eng_Latn"),
-        ("zho", "zho_Hans"),
-        ("cmn_Hans", "zho_Hans"),
-        ("deutsch", "deu_Latn"),
-        ("Norwegian", "nob_Latn"),
-        ("fra_Latin", "fra_Latn"),
-        ("हिन्दी", "hin_Deva"),
-    ],
-)
+NEAREST = dict.fromkeys(("en", "eng", "English", "eng_latn", "en-US"), "eng_Latn")
+NEAREST |= {"zho": "zho_Hans", "cmn_Hans": "zho_Hans", "deutsch": "deu_Latn", "Norwegian": "nob_Latn"}
+NEAREST |= {"fra_Latin": "fra_Latn", "हिन्दी": "hin_Deva"}
+
+
+@pytest.mark.parametrize(("wanted", "nearest"), NEAREST.items())
 def test_an_unknown_code_is_answered_with_the_nearest_known(wanted, nearest):
     with pytest.raises(ValueError, match=rf"unknown language code '{wanted}'; nearest known: .*{nearest}"):
         get_language(wanted)
@@ -122,6 +112,18 @@ def test_any_well_formed_code_is_a_language_under_its_own_name(code, name, endon
 def test_a_code_that_only_looks_like_one_is_unknown(code):
     with pytest.raises(ValueError, match=f"unknown language code '{code}'"):
         get_language(code)
+
+
+def test_every_name_that_data_sets_use_leads_to_its_language():
+    for code, language in LANGUAGES.items():
+        names = [code, code.replace("_", "-"), language.xlsum, language.xstory_cloze]
+        assert {find_language(name) for name in names if name} == {code}
+
+
+def test_other_code_systems_meet_in_the_book_codes():
+    names = ("cmn_Hans", "cmn_Hant", "zho-TW", "zh", "swa_Latn", "fil_Latn", "pt", "nobody")
+    codes = ("zho_Hans", "zho_Hant", "zho_Hant", "zho_Hans", "swh_Latn", "tgl_Latn", "por_Latn", None)
+    assert tuple(map(find_language, names)) == codes
 
 
 def test_a_language_of_the_table_has_no_second_code():
