@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from babel import Locale, dates, numbers
 
@@ -22,16 +22,15 @@ for _field in (_ROOT.months, _ROOT.days):
     for _context in ("format", "stand-alone"):
         _field[_context]["wide"]
 
-# The decimal numbering systems that are native to some language of the table.
-DIGITS = {
-    **{"arab": "٠١٢٣٤٥٦٧٨٩", "arabext": "۰۱۲۳۴۵۶۷۸۹", "beng": "০১২৩৪৫৬৭৮৯", "deva": "०१२३४५६७८९"},
-    **{"gujr": "૦૧૨૩૪૫૬૭૮૯", "guru": "੦੧੨੩੪੫੬੭੮੯", "hanidec": "〇一二三四五六七八九", "java": "꧐꧑꧒꧓꧔꧕꧖꧗꧘꧙"},
-    **{"khmr": "០១២៣៤៥៦៧៨៩", "knda": "೦೧೨೩೪೫೬೭೮೯", "laoo": "໐໑໒໓໔໕໖໗໘໙", "latn": "0123456789"},
-    **{"mlym": "൦൧൨൩൪൫൬൭൮൯", "mymr": "၀၁၂၃၄၅၆၇၈၉", "orya": "୦୧୨୩୪୫୬୭୮୯", "tamldec": "௦௧௨௩௪௫௬௭௮௯"},
-    **{"telu": "౦౧౨౩౪౫౬౭౮౯", "thai": "๐๑๒๓๔๕๖๗๘๙"},
-}
+# The zero of every decimal numbering system that is native to some language of the table.
+_ZEROS = {"arab": "٠", "arabext": "۰", "beng": "০", "deva": "०", "gujr": "૦", "guru": "੦"}
+_ZEROS |= {"java": "꧐", "khmr": "០", "knda": "೦", "laoo": "໐", "latn": "0", "mlym": "൦"}
+_ZEROS |= {"mymr": "၀", "orya": "୦", "tamldec": "௦", "telu": "౦", "thai": "๐"}
+DIGITS = {system: "".join(chr(ord(zero) + n) for n in range(10)) for system, zero in _ZEROS.items()}
+DIGITS["hanidec"] = "〇一二三四五六七八九"
 
 
+@cache
 def locale_of(code: str) -> Locale:
     """The locale in which text is generated for a language of the table.
 
@@ -45,10 +44,7 @@ def locale_of(code: str) -> Locale:
             f"no text can be generated in {code}, which has no row in lingua_utils/text/languages.csv; "
             "add one, or leave the language out"
         )
-    return _parse(LANGUAGES[code].cldr)
-
-
-_parse = lru_cache(Locale.parse)
+    return Locale.parse(LANGUAGES[code].cldr)
 
 
 def native_system(locale: Locale) -> str:
@@ -67,7 +63,7 @@ def is_foreign(text: str, code: str) -> bool:
 
 
 def currency_of(territory: str) -> str | None:
-    """The territory's currency in 2024: they come and go."""
+    """The territory's currency at the start of 2024, whatever day it is today."""
     new_year = datetime.date(2024, 1, 1)
     return next(iter(numbers.get_territory_currencies(territory, new_year, new_year)), None)
 
