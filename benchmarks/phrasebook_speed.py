@@ -1,6 +1,6 @@
-"""Characters of parallel text that the phrasebook makes in a second, in the ten default languages.
+"""Characters of parallel text that the phrasebook makes per second in the ten default languages.
 
-Baselines: 200,000 characters a second, and the same sentences with each clause rendered by Babel anew.
+Baselines: 200,000 characters per second, and the same sentences with each clause rendered by Babel anew.
 Run: python benchmarks/phrasebook_speed.py
 """
 

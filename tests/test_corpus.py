@@ -192,7 +192,7 @@ def test_digits_are_passed_on():
 # What a corpus tells
 
 
-def test_the_table_has_a_row_a_sentence_and_a_column_a_language(folder):
+def test_the_table_has_a_row_per_sentence_and_a_column_per_language(folder):
     pd.testing.assert_frame_equal(load_corpus(folder).table(), pd.DataFrame(TEXTS))
 
 

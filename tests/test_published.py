@@ -167,7 +167,7 @@ def test_belebele_gives_each_passage_once(local_hub):
     assert columns == {code: [f"{code} u", f"{code} v"] for code in DEFAULT_LANGUAGES}
 
 
-def test_ntrex_is_one_table_with_a_column_a_language(local_hub):
+def test_ntrex_is_one_table_with_a_column_per_language(local_hub):
     table = parquet(id=["x", "y", "z"], **{"swa_Latn": ["a", "b", "c"], "ind_Latn": ["d", "e", "f"]})
     local_hub.add("mteb/NTREX", {"data/test-00000-of-00001.parquet": table}, "main", kind="dataset")
     columns, _ = published.read("ntrex", None, "dev")

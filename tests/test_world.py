@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 from lingua_utils.text import world as small_world
 from lingua_utils.text.cldr import currency_of, locale_of
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
-from lingua_utils.text.world import (
-    World,
-    parallel_sentences,
-    training_lines,
-    training_sentences,
-)
+from lingua_utils.text.world import World, parallel_sentences, training_lines, training_sentences
 
 N_LINES = 20_000
 
