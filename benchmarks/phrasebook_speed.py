@@ -1,16 +1,14 @@
-"""Characters of parallel text that the phrasebook makes in a second, in the ten default languages.
+"""Characters of parallel text that the phrasebook makes per second in the ten default languages.
 
-Baselines: 200,000 characters a second, and the same sentences with each clause rendered by Babel anew.
+Baselines: 200,000 characters per second, and the same sentences with each clause rendered by Babel anew.
 Run: python benchmarks/phrasebook_speed.py
 """
 
 import time
 
-from babel import Locale
-
-from lingua_utils.text import frames, phrasebook
-from lingua_utils.text.cldr import list_template
-from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.text import phrasebook
+from lingua_utils.text.cldr import list_template, locale_of
+from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 BASELINE = 200_000
 
@@ -26,10 +24,10 @@ def characters_per_second(make, *arguments) -> tuple[float, int]:
 
 def by_babel(n_sentences: int) -> list[list[str]]:
     """Sentences of two clauses, each clause rendered when it is needed."""
-    arguments = [(kind.render, argument) for kind in frames.KINDS for argument in kind.arguments[:40]]
+    arguments = [(kind.render, argument) for kind in phrasebook.KINDS for argument in kind.arguments[:40]]
     texts = []
     for code in DEFAULT_LANGUAGES:
-        locale, mark = Locale.parse(LANGUAGES[code].cldr), phrasebook.sentence_mark(code)
+        locale, mark = locale_of(code), phrasebook.sentence_mark(code)
         sentences = []
         for m in range(n_sentences):
             clauses = []

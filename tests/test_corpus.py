@@ -65,8 +65,11 @@ def test_languages_come_in_the_order_asked_for(folder):
     assert load_corpus(str(folder), "hin_Deva, eng_Latn").texts == (tuple(HINDI), tuple(ENGLISH))
 
 
-def test_the_first_sentences_are_taken(folder):
+def test_the_first_sentences_are_taken_and_0_or_none_takes_all(folder):
     assert load_corpus(folder, n_sentences=2).texts[0] == tuple(ENGLISH[:2])
+    for everything in (0, None):
+        assert load_corpus(folder, n_sentences=everything).n_sentences == 3
+        assert load_corpus("world", "eng_Latn fra_Latn", everything).n_sentences == 200
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl", ".parquet"])
@@ -138,6 +141,26 @@ def test_readmes_are_not_languages(folder):
     assert load_corpus(folder).n_languages == 3
 
 
+@pytest.mark.parametrize(
+    "stray", [".idea/workspace.xml", ".git/en.conllu", ".vref.txt", ".a/newstest2019-x.txt"]
+)
+def test_hidden_files_do_not_change_how_a_folder_is_read(folder, stray):
+    whole = load_corpus(folder).fingerprint
+    (folder / stray).parent.mkdir(exist_ok=True)
+    (folder / stray).write_text("<project/>")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "eng_Latn-checkpoint.txt").write_text("Old.\n")
+    (folder / ".fr_draft.txt").write_text("Un.\n")
+    assert load_corpus(folder).fingerprint == whole
+
+
+def test_any_well_formed_code_is_a_file_and_a_column(tmp_path):
+    texts = {"chr_Cher": ENGLISH, "cop_Copt": FRENCH, "ewe_Latn": HINDI}
+    assert load_corpus(write_folder(tmp_path / "rare", texts)).languages == tuple(texts)
+    path = write_table(tmp_path / "rare.csv", {"raw_text": ["a", "b", "c"], **texts})
+    assert load_corpus(path).languages == tuple(texts)
+
+
 def test_other_columns_of_a_table_are_left_alone(tmp_path):
     path = write_table(tmp_path / "t.csv", {"id": ["1", "2", "3"], **TEXTS, "topic": ["a", "b", "c"]})
     assert load_corpus(path).languages == tuple(TEXTS)
@@ -169,7 +192,7 @@ def test_digits_are_passed_on():
 # What a corpus tells
 
 
-def test_the_table_has_a_row_a_sentence_and_a_column_a_language(folder):
+def test_the_table_has_a_row_per_sentence_and_a_column_per_language(folder):
     pd.testing.assert_frame_equal(load_corpus(folder).table(), pd.DataFrame(TEXTS))
 
 
@@ -261,7 +284,7 @@ def test_one_language_or_one_sentence_is_too_few(folder, tmp_path, source):
     places = {"folder": folder, "table": write_table(tmp_path / "t.csv", TEXTS)}
     source = places.get(source, source)
     assert "at least 2 languages, got 1: eng_Latn" in refusal(ValueError, source, ["eng_Latn"])
-    for too_few in (1, 0, -3, 2.5):
+    for too_few in (1, -3, 2.5):
         message = refusal(ValueError, source, ["eng_Latn", "fra_Latn"], too_few)
         assert f"n_sentences={too_few}: a corpus needs at least 2 sentences" in message
 
@@ -270,13 +293,14 @@ def test_a_folder_with_one_file_or_one_line_is_too_little(tmp_path):
     one = write_folder(tmp_path / "one", {"eng_Latn": ENGLISH})
     assert "at least 2 languages, got 1: eng_Latn" in refusal(ValueError, one)
     short = write_folder(tmp_path / "short", {"eng_Latn": ["One."], "fra_Latn": ["Un."]})
-    assert "short has 1 sentences a language; a corpus needs at least 2" in refusal(ValueError, short)
+    assert "short has 1 sentence per language; a corpus needs at least 2" in refusal(ValueError, short)
     empty = write_folder(tmp_path / "empty", {"eng_Latn": [], "fra_Latn": []})
     assert "empty has 0 sentences" in refusal(ValueError, empty)
 
 
 def test_more_sentences_than_there_are_names_both_numbers(folder):
-    assert re.search(r"n_sentences=4, but .*small has 3", refusal(ValueError, folder, n_sentences=4))
+    message = refusal(ValueError, folder, n_sentences=4)
+    assert re.search(r"n_sentences=4, but .*small has 3; ask for at most 3, or 0 for all", message)
 
 
 @pytest.mark.parametrize("suffix", ["txt", "tsv", "jsonl"])
@@ -299,7 +323,7 @@ def test_a_missing_column_names_those_found(tmp_path):
 
 def test_a_missing_file_names_the_languages_there(folder):
     message = refusal(FileNotFoundError, folder, "eng_Latn deu_Latn zho_Hans")
-    assert "has no file for deu_Latn, zho_Hans; it has eng_Latn, fra_Latn, hin_Deva" in message
+    assert "has no deu_Latn, zho_Hans; it has eng_Latn, fra_Latn, hin_Deva" in message
 
 
 def test_a_missing_split_is_named(tmp_path):
@@ -320,6 +344,15 @@ def test_an_unknown_source_names_what_there_is(tmp_path):
     other = tmp_path / "t.xlsx"
     other.touch()
     assert "a table ends in .tsv, .csv, .jsonl, .parquet" in refusal(ValueError, other)
+
+
+@pytest.mark.parametrize("source", ["..", ".", "small/..", "", "./"])
+def test_a_path_without_a_name_of_its_own_is_refused(folder, monkeypatch, source):
+    monkeypatch.chdir(folder.parent)
+    message = refusal(ValueError, source)
+    assert (
+        f"corpus {source!r} names no folder of its own; name it in full: {Path(source).resolve()}" == message
+    )
 
 
 def test_digits_of_a_file_cannot_be_chosen(folder):

@@ -1,11 +1,21 @@
 import re
 
+import langcodes
 import pytest
 from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES, check_languages, get_language
+from lingua_utils.text import phrasebook, world
+from lingua_utils.text.languages import (
+    DEFAULT_LANGUAGES,
+    LANGUAGES,
+    check_languages,
+    different_family,
+    different_script,
+    find_language,
+    get_language,
+)
 
 CODES = sorted(LANGUAGES)
 
@@ -50,22 +60,12 @@ def test_no_two_languages_share_a_name(field):
     assert len(values) == len(set(values))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "nearest"),
-    [
-        ("en", "eng_Latn"),
-        ("eng", "eng_Latn"),
-        ("English", "eng_Latn"),
-        ("eng_latn", "eng_Latn"),
-        ("en-US", "eng_Latn"),
-        ("zho", "zho_Hans"),
-        ("cmn_Hans", "zho_Hans"),
-        ("deutsch", "deu_Latn"),
-        ("Norwegian", "nob_Latn"),
-        ("fra_Latin", "fra_Latn"),
-        ("हिन्दी", "hin_Deva"),
-    ],
-)
+NEAREST = dict.fromkeys(("en", "eng", "English", "eng_latn", "en-US"), "eng_Latn")
+NEAREST |= {"zho": "zho_Hans", "cmn_Hans": "zho_Hans", "deutsch": "deu_Latn", "Norwegian": "nob_Latn"}
+NEAREST |= {"fra_Latin": "fra_Latn", "हिन्दी": "hin_Deva"}
+
+
+@pytest.mark.parametrize(("wanted", "nearest"), NEAREST.items())
 def test_an_unknown_code_is_answered_with_the_nearest_known(wanted, nearest):
     with pytest.raises(ValueError, match=rf"unknown language code '{wanted}'; nearest known: .*{nearest}"):
         get_language(wanted)
@@ -77,6 +77,94 @@ def test_any_unknown_code_gets_one_line_with_known_codes(code):
         get_language(code)
     assert "\n" not in str(caught.value)
     assert any(known in str(caught.value) for known in LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "endonym", "tag"),
+    [
+        ("ewe_Latn", "Ewe", "eʋegbe", "ee"),
+        ("cop_Copt", "Coptic", "Coptic", "cop"),
+        ("chr_Cher", "Cherokee", "ᏣᎳᎩ", "chr"),
+        ("prs_Arab", "Dari (Arabic)", "Dari (عربی)", "prs-Arab"),
+        ("srp_Latn", "Serbian (Latin)", "srpski (latinica)", "sr-Latn"),
+    ],
+)
+def test_any_well_formed_code_is_a_language_under_its_own_name(code, name, endonym, tag):
+    language = get_language(code)
+    assert (language.name, language.endonym, language.family, language.tag) == (name, endonym, "unknown", tag)
+    assert check_languages(f"eng_Latn {code}") == ("eng_Latn", code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "xxx_Latn",
+        "qaa_Latn",
+        "und_Latn",
+        "mul_Latn",
+        "eng_Data",
+        "eng_Zyyy",
+        "eng_Qaaa",
+        "fre_Latn",
+        "ee_Latn",
+    ],
+)
+def test_a_code_that_only_looks_like_one_is_unknown(code):
+    with pytest.raises(ValueError, match=f"unknown language code '{code}'"):
+        get_language(code)
+
+
+def test_every_name_that_data_sets_use_leads_to_its_language():
+    for code, language in LANGUAGES.items():
+        names = [code, code.replace("_", "-"), language.xlsum, language.xstory_cloze]
+        assert {find_language(name) for name in names if name} == {code}
+
+
+def test_other_code_systems_meet_in_the_book_codes():
+    names = ("cmn_Hans", "cmn_Hant", "zho-TW", "zh", "swa_Latn", "fil_Latn", "pt", "nobody")
+    codes = ("zho_Hans", "zho_Hant", "zho_Hant", "zho_Hans", "swh_Latn", "tgl_Latn", "por_Latn", None)
+    assert tuple(map(find_language, names)) == codes
+
+
+def test_a_language_of_the_table_has_no_second_code():
+    for code in ("cmn_Hans", "swa_Latn", "ekk_Latn", "kor_Kore"):
+        assert find_language(code) in LANGUAGES
+        with pytest.raises(ValueError, match=f"nearest known: .*{find_language(code)}"):
+            get_language(code)
+
+
+def test_a_bare_code_outside_the_table_is_a_name_only_where_a_language_is_expected():
+    assert [find_language(name) for name in ("dev", "cop", "tat", "ewe-Latn")] == [None] * 3 + ["ewe_Latn"]
+    assert [find_language(name, likely=True) for name in ("cop", "tat", "ee", "und", "zz", "pidgin")] == [
+        *("cop_Copt", "tat_Cyrl", "ewe_Latn"),
+        *(None, None, None),
+    ]
+
+
+def test_arabic_and_hebrew_scripts_run_from_right_to_left():
+    codes = ("arb_Arab", "urd_Arab", "heb_Hebr", "ydd_Hebr", "eng_Latn", "zho_Hans", "azj_Latn")
+    assert [get_language(code).is_right_to_left for code in codes] == [True] * 4 + [False] * 3
+
+
+def test_tags_are_those_of_bcp_47():
+    assert [get_language(code).tag for code in ("eng_Latn", "zho_Hant", "tgl_Latn")] == [
+        "en",
+        "zh-Hant",
+        "fil",
+    ]
+    assert all(langcodes.tag_is_valid(language.tag) for language in LANGUAGES.values())
+
+
+def test_pairs_differ_in_script_or_in_a_family_that_is_known():
+    assert different_script("hin_Deva", "urd_Arab") and not different_script("eng_Latn", "vie_Latn")
+    assert different_family("eng_Latn", "vie_Latn") and not different_family("hin_Deva", "urd_Arab")
+    assert not different_family("ewe_Latn", "eng_Latn")
+
+
+@pytest.mark.parametrize("make", [phrasebook.parallel_sentences, world.parallel_sentences])
+def test_text_is_generated_in_languages_of_the_table_only(make):
+    with pytest.raises(ValueError, match=r"no text can be generated in ewe_Latn, .*languages\.csv"):
+        make("eng_Latn ewe_Latn", 2)
 
 
 def test_none_and_default_are_the_ten():

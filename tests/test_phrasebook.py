@@ -15,9 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingua_utils.text import cldr, phrasebook
-from lingua_utils.text.frames import KINDS, frame_texts
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
-from lingua_utils.text.phrasebook import parallel_sentences, sentence_mark
+from lingua_utils.text.phrasebook import KINDS, frame_texts, parallel_sentences, sentence_mark
 
 CODES = sorted(LANGUAGES)
 FRAMES = [(kind.name, argument) for kind in KINDS for argument in kind.arguments]
@@ -27,11 +26,8 @@ SMALL = ("eng_Latn", "arb_Arab", "tha_Thai", "hin_Deva")
 def frames_of(code, name, native_digits=False):
     """The arguments and texts of one kind in one language."""
     texts = frame_texts(code, native_digits)
-    return [
-        (argument, text)
-        for (kind, argument), text in zip(FRAMES, texts, strict=True)
-        if kind == name and text
-    ]
+    said = zip(FRAMES, texts, strict=True)
+    return [(argument, text) for (kind, argument), text in said if kind == name and text]
 
 
 def own_data(identifier):
@@ -76,13 +72,8 @@ def test_no_language_of_another_script_answers_in_latin_letters(code):
 @pytest.mark.parametrize("code", [code for code in CODES if code != "eng_Latn"])
 def test_no_language_falls_back_to_english_or_the_root(code):
     """Every name that is used is in the language's own CLDR file, not inherited."""
-    fields = {
-        "places": "territories",
-        "languages": "languages",
-        "scripts": "scripts",
-        "currencies": "currency_names",
-        "time zone": "meta_zones",
-    }
+    fields = {"places": "territories", "languages": "languages", "scripts": "scripts"}
+    fields |= {"currencies": "currency_names", "time zone": "meta_zones"}
     locale = str(Locale.parse(LANGUAGES[code].cldr))
     own = {field: set() for field in fields.values()}
     for data in own_data(locale):
@@ -92,15 +83,8 @@ def test_no_language_falls_back_to_english_or_the_root(code):
         used = {name for argument, _ in frames_of(code, kind) for name in argument}
         assert used and used <= own[field]
     english_words = r"\b(Sun|Mon|Tue|Wed|Thu|Fri|Sat|\w*day|January|weeks?|months?|hours?|ago)\b"
-    calendar = (
-        "date",
-        "month and year",
-        "weekday and time",
-        "relative time",
-        "duration",
-        "weekdays",
-        "months",
-    )
+    calendar = ("date", "month and year", "weekday and time", "relative time")
+    calendar += ("duration", "weekdays", "months")
     texts = [text for kind in calendar for _, text in frames_of(code, kind)]
     assert [text for text in texts if re.search(english_words, text)] == []
 
@@ -121,9 +105,8 @@ def test_patterns_are_the_languages_own_and_not_the_roots(code):
 @pytest.mark.parametrize("order", [("zho_Hant", "fra_Latn"), ("fra_Latn", "zho_Hant"), ("bos_Latn",)])
 def test_what_a_language_says_does_not_depend_on_the_languages_read_before_it(order):
     # Babel changes data that locales share when it reads some of them: French once had Chinese months.
-    code = (
-        f"from lingua_utils.text.frames import frame_texts; print(ascii([frame_texts(c) for c in {order}]))"
-    )
+    called = f"print(ascii([frame_texts(c) for c in {order}]))"
+    code = f"from lingua_utils.text.phrasebook import frame_texts; {called}"
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert fresh.strip() == ascii([frame_texts(code) for code in order])
 
@@ -185,14 +168,8 @@ def test_digit_tables_count_from_zero_to_nine(system):
 @pytest.mark.parametrize("codes", [DEFAULT_LANGUAGES, tuple(CODES)])
 def test_sentences_without_digits_have_none_in_any_language(codes):
     texts = parallel_sentences(codes, 2000 // len(codes), digits="none")
-    numerals = {
-        character
-        for sentences in texts
-        for sentence in sentences
-        for character in sentence
-        if unicodedata.category(character).startswith("N")
-    }
-    assert numerals == set()
+    characters = {character for sentences in texts for sentence in sentences for character in sentence}
+    assert not [one for one in characters if unicodedata.category(one).startswith("N")]
 
 
 def test_sentences_are_joined_as_the_language_joins_a_list():
@@ -200,25 +177,12 @@ def test_sentences_are_joined_as_the_language_joins_a_list():
     assert (english, chinese) == ("{0}, {1}, and {2}", "{0}、{1}、{2}和{3}")
 
 
-@pytest.mark.parametrize(
-    ("code", "mark"),
-    [
-        ("eng_Latn", "."),
-        ("zho_Hans", "。"),
-        ("jpn_Jpan", "。"),
-        ("hin_Deva", "।"),
-        ("mar_Deva", "."),
-        ("ben_Beng", "।"),
-        ("urd_Arab", "۔"),
-        ("arb_Arab", "."),
-        ("hye_Armn", "։"),
-        ("amh_Ethi", "።"),
-        ("mya_Mymr", "။"),
-        ("khm_Khmr", "។"),
-        ("tha_Thai", ""),
-        ("lao_Laoo", ""),
-    ],
-)
+MARKS = {"eng_Latn": ".", "mar_Deva": ".", "arb_Arab": ".", "tha_Thai": "", "lao_Laoo": "", "urd_Arab": "۔"}
+MARKS |= {"zho_Hans": "。", "jpn_Jpan": "。", "hin_Deva": "।", "ben_Beng": "।", "hye_Armn": "։"}
+MARKS |= {"amh_Ethi": "።", "mya_Mymr": "။", "khm_Khmr": "។"}
+
+
+@pytest.mark.parametrize(("code", "mark"), MARKS.items())
 def test_a_sentence_ends_with_the_mark_of_its_language(code, mark):
     assert sentence_mark(code) == mark
     for sentence in parallel_sentences(code, 50)[0]:
@@ -235,15 +199,9 @@ def clause_pairs(codes, n_sentences, split, seed, digits):
 
 
 def test_no_two_frames_stand_together_in_two_splits():
-    pairs = {
-        split: clause_pairs(codes, 20_000, split, seed, "latin")
-        for split, codes, seed in (
-            ("train", DEFAULT_LANGUAGES, 0),
-            ("dev", SMALL, 1),
-            ("test", DEFAULT_LANGUAGES, 2),
-        )
-    }
-    for one, other in itertools.combinations(pairs.values(), 2):
+    drawn = (("train", DEFAULT_LANGUAGES, 0), ("dev", SMALL, 1), ("test", DEFAULT_LANGUAGES, 2))
+    pairs = [clause_pairs(codes, 20_000, split, seed, "latin") for split, codes, seed in drawn]
+    for one, other in itertools.combinations(pairs, 2):
         assert one.isdisjoint(other)
 
 

@@ -10,14 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingua_utils.text import world as small_world
+from lingua_utils.text.cldr import currency_of, locale_of
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
-from lingua_utils.text.world import (
-    World,
-    country_names,
-    parallel_sentences,
-    training_lines,
-    training_sentences,
-)
+from lingua_utils.text.world import World, parallel_sentences, training_lines, training_sentences
 
 N_LINES = 20_000
 
@@ -29,12 +24,12 @@ def lines():
 
 def countries_named(text):
     """Countries whose English name, language or currency occurs in an English text."""
-    english = small_world._locale("eng_Latn")
+    english = locale_of("eng_Latn")
     known = {}
     for country in World().countries:
         known[country] = {
             english.territories[country],
-            english.currencies[small_world._currency(country)],
+            english.currencies[currency_of(country)],
             english.languages[small_world.get_official_languages(country)[0]],
         }
     return {country for country, words in known.items() if any(word in text for word in words)}
@@ -78,16 +73,16 @@ def test_unbridged_countries_are_never_translated_but_do_occur(lines):
 
 def test_no_country_shares_its_language_or_its_currency():
     countries = small_world.BRIDGED + small_world.UNBRIDGED
-    for fact in (small_world._currency, lambda c: small_world.get_official_languages(c)[0]):
+    for fact in (currency_of, lambda c: small_world.get_official_languages(c)[0]):
         assert len({fact(country) for country in countries}) == len(countries)
 
 
 def test_unbridged_words_occur_in_no_bilingual_line():
     world = World(digits_share=0.0, bilingual_share=1.0)
     words = set()
-    english = small_world._locale("eng_Latn")
+    english = locale_of("eng_Latn")
     for country in world.unbridged:
-        words |= {english.territories[country], english.currencies[small_world._currency(country)]}
+        words |= {english.territories[country], english.currencies[currency_of(country)]}
     text = "\n".join(training_lines(("eng_Latn", "fra_Latn"), 3000, world))
     assert not [word for word in words if word in text]
 
@@ -162,7 +157,7 @@ def test_no_raw_identifier_and_no_missing_word_in_any_language():
         joined = " ".join(text)
         assert "temperature-celsius" not in joined
         assert "None" not in joined
-        codes = [small_world._currency(country) for country in World().countries]
+        codes = [currency_of(country) for country in World().countries]
         assert not [code for code in codes if f"{code} " in joined or f" {code}" in joined]
 
 
@@ -206,12 +201,6 @@ def test_few_sentences_share_a_pair_of_countries():
     assert len(set(pairs)) >= 45
 
 
-def test_country_names_are_names_alone():
-    texts, kinds = country_names(("eng_Latn", "fra_Latn"))
-    assert texts[0][:2] == ["France", "United Kingdom"] and texts[1][1] == "Royaume-Uni"
-    assert kinds.count("unbridged") == 6 and len(kinds) == 30
-
-
 def test_a_sentence_says_each_thing_once():
     rng = random.Random(0)
     world = World()
@@ -237,9 +226,9 @@ def test_impossible_dials_are_refused_by_name_and_number(dials, message):
 
 
 def test_unknown_choices_and_too_many_sentences_are_refused():
-    with pytest.raises(ValueError, match="no split 'valid'"):
+    with pytest.raises(ValueError, match="unknown split 'valid'"):
         parallel_sentences(None, 10, split="valid")
-    with pytest.raises(ValueError, match="digits is 'roman'"):
+    with pytest.raises(ValueError, match="unknown digits 'roman'"):
         parallel_sentences(None, 10, digits="roman")
     with pytest.raises(ValueError, match="ask for fewer"):
         parallel_sentences(("eng_Latn", "fra_Latn"), 10_000_000, world=World(4, 0, n_clauses=(2,)))

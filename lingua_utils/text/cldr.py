@@ -7,9 +7,13 @@ root ("+3 d", "M03"). The functions here raise a KeyError instead.
 from __future__ import annotations
 
 import datetime
-from functools import lru_cache
+import re
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 from babel import Locale, dates, numbers
+
+from lingua_utils.text.languages import LANGUAGES, get_language
 
 _ROOT = Locale("root")
 # Babel writes what it reads through an alias into data that locales share, so a locale loaded before the root
@@ -18,30 +22,53 @@ for _field in (_ROOT.months, _ROOT.days):
     for _context in ("format", "stand-alone"):
         _field[_context]["wide"]
 
-# The decimal numbering systems that are native to some language of the book.
-DIGITS = {
-    "arab": "٠١٢٣٤٥٦٧٨٩",
-    "arabext": "۰۱۲۳۴۵۶۷۸۹",
-    "beng": "০১২৩৪৫৬৭৮৯",
-    "deva": "०१२३४५६७८९",
-    "gujr": "૦૧૨૩૪૫૬૭૮૯",
-    "guru": "੦੧੨੩੪੫੬੭੮੯",
-    "hanidec": "〇一二三四五六七八九",
-    "java": "꧐꧑꧒꧓꧔꧕꧖꧗꧘꧙",
-    "khmr": "០១២៣៤៥៦៧៨៩",
-    "knda": "೦೧೨೩೪೫೬೭೮೯",
-    "laoo": "໐໑໒໓໔໕໖໗໘໙",
-    "latn": "0123456789",
-    "mlym": "൦൧൨൩൪൫൬൭൮൯",
-    "mymr": "၀၁၂၃၄၅၆၇၈၉",
-    "orya": "୦୧୨୩୪୫୬୭୮୯",
-    "tamldec": "௦௧௨௩௪௫௬௭௮௯",
-    "telu": "౦౧౨౩౪౫౬౭౮౯",
-    "thai": "๐๑๒๓๔๕๖๗๘๙",
-}
+# The zero of every decimal numbering system that is native to some language of the table.
+_ZEROS = {"arab": "٠", "arabext": "۰", "beng": "০", "deva": "०", "gujr": "૦", "guru": "੦"}
+_ZEROS |= {"java": "꧐", "khmr": "០", "knda": "೦", "laoo": "໐", "latn": "0", "mlym": "൦"}
+_ZEROS |= {"mymr": "၀", "orya": "୦", "tamldec": "௦", "telu": "౦", "thai": "๐"}
+DIGITS = {system: "".join(chr(ord(zero) + n) for n in range(10)) for system, zero in _ZEROS.items()}
+DIGITS["hanidec"] = "〇一二三四五六七八九"
 
 
-# One function a kind of frame: in come a locale, the numbering system of its separators, and the
+@cache
+def locale_of(code: str) -> Locale:
+    """The locale in which text is generated for a language of the table.
+
+    Raises
+    ------
+    ValueError
+        For a language outside the table, of which CLDR's cover is not known.
+    """
+    if get_language(code).code not in LANGUAGES:
+        raise ValueError(
+            f"no text can be generated in {code}, which has no row in lingua_utils/text/languages.csv; "
+            "add one, or leave the language out"
+        )
+    return Locale.parse(LANGUAGES[code].cldr)
+
+
+def native_system(locale: Locale) -> str:
+    """The numbering system of the locale's own digits, a key of `DIGITS`."""
+    return locale.other_numbering_systems.get("native", "latn")
+
+
+def native_digits(locale: Locale) -> dict[int, int]:
+    """The table for `str.translate` that turns ASCII digits into the locale's own."""
+    return str.maketrans(DIGITS["latn"], DIGITS[native_system(locale)])
+
+
+def is_foreign(text: str, code: str) -> bool:
+    """Whether a text has Latin letters in a language of another script, as CLDR fills some gaps."""
+    return get_language(code).script != "Latn" and re.search("[A-Za-z]", text) is not None
+
+
+def currency_of(territory: str) -> str | None:
+    """The territory's currency at the start of 2024, whatever day it is today."""
+    new_year = datetime.date(2024, 1, 1)
+    return next(iter(numbers.get_territory_currencies(territory, new_year, new_year)), None)
+
+
+# One function per kind of frame: in come a locale, the numbering system of its separators, and the
 # argument; out comes text, or a KeyError where CLDR has a gap.
 
 
@@ -56,7 +83,7 @@ def month_and_year(locale: Locale, system: str, year: int, month: int) -> str:
 
 def weekday_and_time(locale: Locale, system: str, weekday: int, time: datetime.time) -> str:
     clock = locale.datetime_skeletons["Hm"].apply(time, locale)
-    return locale.datetime_formats["medium"].format(clock, _calendar_name(locale, "days", weekday))
+    return locale.datetime_formats["medium"].format(clock, name(locale, "days", weekday))
 
 
 def relative_time(locale: Locale, system: str, steps: int, unit: str) -> str:
@@ -103,40 +130,23 @@ def large_number(locale: Locale, system: str, number: int) -> str:
     return written(locale, "short", system)
 
 
-def weekdays(locale: Locale, system: str, *weekdays: int) -> str:
-    return _join(locale, [_calendar_name(locale, "days", weekday) for weekday in weekdays])
+def names(field: str) -> Callable[..., str]:
+    """The function that lists a locale's own names of things: ``"territories"``, ``"days"``, ``"units"``."""
+
+    def listed(locale: Locale, system: str, *things: str | int) -> str:
+        return _join(locale, [name(locale, field, thing) for thing in things])
+
+    return listed
 
 
-def months(locale: Locale, system: str, *months: int) -> str:
-    return _join(locale, [_calendar_name(locale, "months", month) for month in months])
+def name_with_detail(field: str) -> Callable[..., str]:
+    """The function that writes a territory with, in brackets, what belongs to it: "Japan (Japanese Yen)"."""
 
+    def bracketed(locale: Locale, system: str, territory: str, detail: str) -> str:
+        brackets = "{}（{}）" if locale.language in ("zh", "ja") else "{} ({})"
+        return brackets.format(locale.territories[territory], name(locale, field, detail))
 
-def places(locale: Locale, system: str, *territories: str) -> str:
-    return _join(locale, [locale.territories[territory] for territory in territories])
-
-
-def languages(locale: Locale, system: str, *languages: str) -> str:
-    return _join(locale, [locale.languages[language] for language in languages])
-
-
-def scripts(locale: Locale, system: str, *scripts: str) -> str:
-    return _join(locale, [locale.scripts[script] for script in scripts])
-
-
-def currencies(locale: Locale, system: str, *currencies: str) -> str:
-    return _join(locale, [locale.currencies[currency] for currency in currencies])
-
-
-def units(locale: Locale, system: str, *units: str) -> str:
-    return _join(locale, [_unit_name(locale, unit) for unit in units])
-
-
-def place_with_currency(locale: Locale, system: str, territory: str, currency: str) -> str:
-    return _bracketed(locale, locale.territories[territory], locale.currencies[currency])
-
-
-def place_with_language(locale: Locale, system: str, territory: str, language: str) -> str:
-    return _bracketed(locale, locale.territories[territory], locale.languages[language])
+    return bracketed
 
 
 def time_zone(locale: Locale, system: str, zone: str) -> str:
@@ -180,25 +190,21 @@ def _named_month(text: str, month: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _calendar_name(locale: Locale, field: str, index: int) -> str:
-    """The name of a month or a weekday on its own, which in most languages is the name in a date."""
-    names = getattr(locale, field)
-    root_name = getattr(_ROOT, field)["format"]["wide"][index]
+def name(locale: Locale, field: str, thing: str | int) -> str:
+    """The locale's own name of a thing, a KeyError where it has none but the root's."""
+    if field == "units":
+        names, root = locale.unit_display_names[thing], _ROOT.unit_display_names[thing]
+        if "long" not in names and names["short"] == root.get("short"):
+            raise KeyError(thing)
+        return names["long"] if "long" in names else names["short"]
+    if field not in ("days", "months"):
+        return getattr(locale, field)[thing]
+    root_name = getattr(_ROOT, field)["format"]["wide"][thing]
+    # The name on its own is in most languages the name in a date.
     for context in ("stand-alone", "format"):
-        if names[context]["wide"][index] != root_name:
-            return names[context]["wide"][index]
-    raise KeyError(index)
-
-
-def _unit_name(locale: Locale, unit: str) -> str:
-    names = locale.unit_display_names[unit]
-    if "long" not in names and names["short"] == _ROOT.unit_display_names[unit].get("short"):
-        raise KeyError(unit)
-    return names["long"] if "long" in names else names["short"]
-
-
-def _bracketed(locale: Locale, head: str, detail: str) -> str:
-    return f"{head}（{detail}）" if locale.language in ("zh", "ja") else f"{head} ({detail})"
+        if (own_name := getattr(locale, field)[context]["wide"][thing]) != root_name:
+            return own_name
+    raise KeyError(thing)
 
 
 def _counted(patterns: dict, root_patterns: dict, locale: Locale, amount: int) -> str:

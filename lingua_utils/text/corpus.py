@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils import files
-from lingua_utils.text import aligned, sources
+from lingua_utils.text import published, readers
 from lingua_utils.text.languages import check_languages
-from lingua_utils.text.parallel_files import TABLES, Columns, read_table
 
 GENERATED = ("phrasebook", "world")
 SPLITS = ("train", "dev", "test", "devtest")
@@ -78,7 +77,7 @@ class ParallelCorpus:
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     def table(self) -> pd.DataFrame:
-        """One row a sentence, one column a language."""
+        """One row per sentence, one column per language."""
         return pd.DataFrame(dict(zip(self.languages, self.texts, strict=True)))
 
     def select(self, sentences: slice | Sequence[int]) -> ParallelCorpus:
@@ -107,20 +106,21 @@ def load_corpus(
     Parameters
     ----------
     source : str or Path
-        - ``"phrasebook"`` or ``"world"``: generated, see `lingua_utils.text.phrasebook`, `lingua_utils.text.world`.
+        - ``"phrasebook"`` or ``"world"``: generated, see the modules of these names in `lingua_utils.text`.
         - A published corpus: ``"flores"``, ``"xstorycloze"``, ``"belebele"``, ``"ntrex"``, ``"bible"``,
-          ``"pud"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see `lingua_utils.text.sources`.
-        - A folder with a file a language, one sentence a line, line m of every file with the same
+          ``"pud"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see `lingua_utils.text.published`.
+        - A folder with one file per language, one sentence per line, line m of every file with the same
           meaning: ``eng_Latn.txt``, or the layout of FLORES-200, ``dev/eng_Latn.dev``. Files that do not
           name a split serve every split; ``split="test"`` also finds FLORES's "devtest".
-          Also CoNLL-U files, Bibles and Moses pairs, see `lingua_utils.text.aligned`.
-        - A table with a column a language: .tsv or .csv (quoted as pandas writes them), .jsonl, .parquet.
+          Also CoNLL-U files, Bibles, NTREX and Moses pairs, see `lingua_utils.text.readers`.
+        - A table with a column per language: .tsv or .csv (quoted as pandas writes them), .jsonl, .parquet.
     languages : str, sequence of str, or None
-        FLORES-200 codes, as `lingua_utils.text.languages.check_languages` takes them. None is the default ten
-        for a generated corpus and for a published one that has them, every file in the order of codes for
-        a folder, every column that is a language in the order of columns for a table.
+        FLORES-200 codes, as `lingua_utils.text.languages.check_languages` takes them; of a generated corpus,
+        those of the table of languages only. None is the default ten for a generated corpus and for a
+        published one that has them, every file in the order of codes for a folder, every column that is a
+        language in the order of columns for a table.
     n_sentences : int or None
-        The first so many; None is 200 for a generated corpus, all there are otherwise.
+        The first so many; 0 or None is 200 for a generated corpus, all there are otherwise.
     split, seed
         Of a generated corpus; others may have splits too, and of a Bible a book is one: ``"MRK"``.
     digits : {"latin", "native", "none"} or None
@@ -134,26 +134,28 @@ def load_corpus(
     Raises
     ------
     ValueError
-        In one line, for an unknown source, language or split, fewer than 2 languages or sentences, more
-        sentences than there are, files of unequal lengths, an empty sentence (file and line, from 1),
-        invalid UTF-8 (file and byte offset, from 0), a column that is missing.
+        In one line, for an unknown source, language or split, a path that ends in ``..``, fewer than 2
+        languages or sentences, more sentences than there are, files of unequal lengths, an empty sentence
+        (file and line, from 1), invalid UTF-8 (file and byte offset, from 0), a column that is missing.
     FileNotFoundError
         For a path, or a language's file, that does not exist; says which languages are there.
     PermissionError, ConnectionError
         For a published corpus that is gated or out of reach; says what was tried and what to do instead.
     """
-    if split not in SPLITS and not (aligned.is_book(split) and str(source) not in GENERATED):
+    is_generated = str(source) in GENERATED
+    if split not in SPLITS and (is_generated or not readers.is_book(split)):
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
-    if n_sentences is not None and not (isinstance(n_sentences, int | np.integer) and n_sentences >= 2):
-        raise ValueError(f"n_sentences={n_sentences}: a corpus needs at least 2 sentences, or None for all")
+    n_sentences = n_sentences or 0
+    if not (isinstance(n_sentences, int | np.integer) and (n_sentences == 0 or n_sentences >= 2)):
+        raise ValueError(f"n_sentences={n_sentences}: a corpus needs at least 2 sentences, or 0 for all")
     codes = None if languages is None else check_languages(languages)
     if codes is not None:
         _check_two_languages(codes)
-    if str(source) in GENERATED:
+    if is_generated:
         corpus = _generate(str(source), codes, n_sentences or DEFAULT_N_SENTENCES, split, seed, digits)
+    elif digits is not None:
+        raise ValueError(f"digits={digits!r} is for generated corpora; {source} has the digits it has")
     else:
-        if digits is not None:
-            raise ValueError(f"digits={digits!r} is for generated corpora; {source} has the digits it has")
         corpus = _read(source, codes, n_sentences, split)
     if corpus.n_repeated:
         _log.warning("%s; %d of them repeat an earlier sentence in some language", corpus, corpus.n_repeated)
@@ -163,58 +165,56 @@ def load_corpus(
 def _generate(
     name: str, codes: tuple[str, ...] | None, n_sentences: int, split: str, seed: int, digits: str | None
 ) -> ParallelCorpus:
-    codes = codes or check_languages(None)
+    codes, kinds = check_languages(codes), None
+    # Imported when asked for: Babel, and the phrasebook's frames, take a moment.
     if name == "phrasebook":
         from lingua_utils.text import phrasebook
 
         texts = phrasebook.parallel_sentences(codes, n_sentences, split, seed, digits or "latin")
-        kinds = None
     else:
         from lingua_utils.text import world
 
         texts, kinds = world.parallel_sentences(codes, n_sentences, split, seed, digits or "none")
-        kinds = tuple(kinds)
-    return ParallelCorpus(name, codes, tuple(map(tuple, texts)), split, kinds)
+    return ParallelCorpus(name, codes, tuple(map(tuple, texts)), split, kinds and tuple(kinds))
+
+
+def _read(source: str | Path, codes: tuple[str, ...] | None, n_sentences: int, split: str) -> ParallelCorpus:
+    if str(source) in published.SOURCES:
+        name = str(source)
+        columns, split = published.read(name, codes, split)
+    elif (path := _find(source)).is_dir():
+        name = path.resolve().name
+        columns, split = readers.read(path, codes, split)
+    else:
+        name, columns = path.stem, readers.read_table(path, codes)
+    _check_two_languages(columns, source)
+    n_there = len(next(iter(columns.values())))
+    if n_there < 2:
+        raise ValueError(
+            f"{source} has {n_there} sentence{'s' * (n_there != 1)} per language; a corpus needs at least 2"
+        )
+    if n_sentences > n_there:
+        raise ValueError(
+            f"n_sentences={n_sentences}, but {source} has {n_there}; ask for at most {n_there}, or 0 for all"
+        )
+    texts = tuple(tuple(sentences[: n_sentences or None]) for sentences in columns.values())
+    return ParallelCorpus(name, tuple(columns), texts, split)
 
 
 def _find(source: str | Path) -> Path:
     path = Path(source).expanduser()
+    if path.name in ("", ".."):
+        raise ValueError(
+            f"corpus {str(source)!r} names no folder of its own; name it in full: {path.resolve()}"
+        )
     path = path if path.exists() else files.resolve(path)
     if path.exists():
         return path
-    names = ", ".join((*GENERATED, *sources.SOURCES))
-    known = f"it is none of {names}, and no folder or {'/'.join(TABLES)} table of that name"
+    names = ", ".join((*GENERATED, *published.SOURCES))
+    known = f"it is none of {names}, and no folder or {'/'.join(readers.TABLES)} table of that name"
     if len(Path(source).parts) > 1 or path.suffix:
         raise FileNotFoundError(f"no corpus at {source}: {known}")
     raise ValueError(f"unknown corpus {str(source)!r}: {known}")
-
-
-def _read(
-    source: str | Path, codes: tuple[str, ...] | None, n_sentences: int | None, split: str
-) -> ParallelCorpus:
-    name, (columns, split) = _columns(source, codes, split)
-    _check_two_languages(columns, source)
-    n_there = len(next(iter(columns.values())))
-    if n_there < 2:
-        raise ValueError(f"{source} has {n_there} sentences a language; a corpus needs at least 2")
-    if n_sentences is not None and n_sentences > n_there:
-        raise ValueError(
-            f"n_sentences={n_sentences}, but {source} has {n_there}; ask for fewer, or None for all"
-        )
-    texts = tuple(tuple(sentences[:n_sentences]) for sentences in columns.values())
-    return ParallelCorpus(name, tuple(columns), texts, split)
-
-
-def _columns(
-    source: str | Path, codes: tuple[str, ...] | None, split: str
-) -> tuple[str, tuple[Columns, str]]:
-    """Name of a corpus that is read, its sentences by language, and its split as it names it."""
-    if str(source) in sources.SOURCES:
-        return str(source), sources.read(str(source), codes, split)
-    path = _find(source)
-    if path.is_dir():
-        return path.resolve().name, aligned.read(path, codes, split)
-    return path.stem, (read_table(path, codes), split)
 
 
 def _check_two_languages(codes: Iterable[str], source: str | Path | None = None) -> None:

@@ -1,16 +1,24 @@
 """The languages of the book, and the only place where the code systems meet.
 
-A language is named by its FLORES-200 code, ISO 639-3 and ISO 15924: ``"eng_Latn"``. Its CLDR
-identifier is what Babel renders with, and XL-Sum and XStoryCloze have names of their own. What any data
-set or file calls a language is turned into its code by `find_language`.
+A language is named by its FLORES-200 code, ISO 639-3 and ISO 15924: ``"eng_Latn"``. Any such code is a
+language; those of the table ``languages.csv`` are also known by family, by the names that data sets give
+them, and by a CLDR locale in which Babel can write text. Its column ``also`` holds other names, mostly the
+group that ISO 639-3 files a language under.
 """
 
 from __future__ import annotations
 
+import csv
 import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import langcodes
+
+_RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 
 
 @dataclass(frozen=True)
@@ -24,9 +32,10 @@ class Language:
     name, endonym : str
         What English calls the language, and what it calls itself.
     family : str
-        Top-level family, after Glottolog; ``"Basque"`` is a family of one.
+        Top-level family, after Glottolog; ``"Basque"`` is a family of one, ``"unknown"`` stands outside the
+        table.
     cldr : str
-        CLDR locale identifier, as ``babel.Locale.parse`` takes it.
+        CLDR locale identifier; for a language of the table, as ``babel.Locale.parse`` takes it.
     xlsum, xstory_cloze : str or None
         The language's name in those data sets; None where they lack it.
     """
@@ -44,149 +53,95 @@ class Language:
         """ISO 15924 code of the script, such as ``"Latn"`` or ``"Hans"``."""
         return self.code.partition("_")[2]
 
+    @property
+    def tag(self) -> str:
+        """BCP 47 tag, for the attribute ``lang`` of HTML: ``"en"``, ``"zh-Hans"``."""
+        return self.cldr.replace("_", "-")
 
-_AFRO_ASIATIC, _ATLANTIC_CONGO, _AUSTROASIATIC = "Afro-Asiatic", "Atlantic-Congo", "Austroasiatic"
-_AUSTRONESIAN, _BASQUE, _DRAVIDIAN = "Austronesian", "Basque", "Dravidian"
-_INDO_EUROPEAN, _JAPONIC, _KARTVELIAN = "Indo-European", "Japonic", "Kartvelian"
-_KOREANIC, _MONGOLIC, _SINO_TIBETAN = "Koreanic", "Mongolic", "Sino-Tibetan"
-_TAI_KADAI, _TURKIC, _URALIC = "Tai-Kadai", "Turkic", "Uralic"
+    @property
+    def is_right_to_left(self) -> bool:
+        """Whether the script runs from right to left."""
+        return self.script in _RIGHT_TO_LEFT
 
-# code, English name, own name, family, CLDR, XL-Sum, XStoryCloze; sorted by code.
-_TABLE = (
-    Language("afr_Latn", "Afrikaans", "Afrikaans", _INDO_EUROPEAN, "af"),
-    Language("als_Latn", "Albanian", "shqip", _INDO_EUROPEAN, "sq"),
-    Language("amh_Ethi", "Amharic", "አማርኛ", _AFRO_ASIATIC, "am", "amharic"),
-    Language("arb_Arab", "Arabic", "العربية", _AFRO_ASIATIC, "ar", "arabic", "ar"),
-    Language("asm_Beng", "Assamese", "অসমীয়া", _INDO_EUROPEAN, "as"),
-    Language("azj_Latn", "Azerbaijani", "azərbaycan dili", _TURKIC, "az", "azerbaijani"),
-    Language("bel_Cyrl", "Belarusian", "беларуская", _INDO_EUROPEAN, "be"),
-    Language("ben_Beng", "Bengali", "বাংলা", _INDO_EUROPEAN, "bn", "bengali"),
-    Language("bos_Latn", "Bosnian", "bosanski", _INDO_EUROPEAN, "bs"),
-    Language("bul_Cyrl", "Bulgarian", "български", _INDO_EUROPEAN, "bg"),
-    Language("cat_Latn", "Catalan", "català", _INDO_EUROPEAN, "ca"),
-    Language("ces_Latn", "Czech", "čeština", _INDO_EUROPEAN, "cs"),
-    Language("cym_Latn", "Welsh", "Cymraeg", _INDO_EUROPEAN, "cy", "welsh"),
-    Language("dan_Latn", "Danish", "dansk", _INDO_EUROPEAN, "da"),
-    Language("deu_Latn", "German", "Deutsch", _INDO_EUROPEAN, "de"),
-    Language("ell_Grek", "Greek", "Ελληνικά", _INDO_EUROPEAN, "el"),
-    Language("eng_Latn", "English", "English", _INDO_EUROPEAN, "en", "english", "en"),
-    Language("est_Latn", "Estonian", "eesti keel", _URALIC, "et"),
-    Language("eus_Latn", "Basque", "euskara", _BASQUE, "eu", None, "eu"),
-    Language("fin_Latn", "Finnish", "suomi", _URALIC, "fi"),
-    Language("fra_Latn", "French", "français", _INDO_EUROPEAN, "fr", "french"),
-    Language("gla_Latn", "Scottish Gaelic", "Gàidhlig", _INDO_EUROPEAN, "gd", "scottish_gaelic"),
-    Language("gle_Latn", "Irish", "Gaeilge", _INDO_EUROPEAN, "ga"),
-    Language("glg_Latn", "Galician", "galego", _INDO_EUROPEAN, "gl"),
-    Language("guj_Gujr", "Gujarati", "ગુજરાતી", _INDO_EUROPEAN, "gu", "gujarati"),
-    Language("hau_Latn", "Hausa", "Hausa", _AFRO_ASIATIC, "ha", "hausa"),
-    Language("heb_Hebr", "Hebrew", "עברית", _AFRO_ASIATIC, "he"),
-    Language("hin_Deva", "Hindi", "हिन्दी", _INDO_EUROPEAN, "hi", "hindi", "hi"),
-    Language("hrv_Latn", "Croatian", "hrvatski", _INDO_EUROPEAN, "hr"),
-    Language("hun_Latn", "Hungarian", "magyar", _URALIC, "hu"),
-    Language("hye_Armn", "Armenian", "հայերեն", _INDO_EUROPEAN, "hy"),
-    Language("ind_Latn", "Indonesian", "Bahasa Indonesia", _AUSTRONESIAN, "id", "indonesian", "id"),
-    Language("isl_Latn", "Icelandic", "íslenska", _INDO_EUROPEAN, "is"),
-    Language("ita_Latn", "Italian", "italiano", _INDO_EUROPEAN, "it"),
-    Language("jav_Latn", "Javanese", "Basa Jawa", _AUSTRONESIAN, "jv"),
-    Language("jpn_Jpan", "Japanese", "日本語", _JAPONIC, "ja", "japanese"),
-    Language("kan_Knda", "Kannada", "ಕನ್ನಡ", _DRAVIDIAN, "kn"),
-    Language("kat_Geor", "Georgian", "ქართული", _KARTVELIAN, "ka"),
-    Language("kaz_Cyrl", "Kazakh", "қазақ тілі", _TURKIC, "kk"),
-    Language("khk_Cyrl", "Mongolian", "монгол хэл", _MONGOLIC, "mn"),
-    Language("khm_Khmr", "Khmer", "ភាសាខ្មែរ", _AUSTROASIATIC, "km"),
-    Language("kir_Cyrl", "Kyrgyz", "кыргызча", _TURKIC, "ky", "kyrgyz"),
-    Language("kor_Hang", "Korean", "한국어", _KOREANIC, "ko", "korean"),
-    Language("lao_Laoo", "Lao", "ພາສາລາວ", _TAI_KADAI, "lo"),
-    Language("lit_Latn", "Lithuanian", "lietuvių kalba", _INDO_EUROPEAN, "lt"),
-    Language("lvs_Latn", "Latvian", "latviešu valoda", _INDO_EUROPEAN, "lv"),
-    Language("mal_Mlym", "Malayalam", "മലയാളം", _DRAVIDIAN, "ml"),
-    Language("mar_Deva", "Marathi", "मराठी", _INDO_EUROPEAN, "mr", "marathi"),
-    Language("mkd_Cyrl", "Macedonian", "македонски", _INDO_EUROPEAN, "mk"),
-    Language("mya_Mymr", "Burmese", "မြန်မာဘာသာ", _SINO_TIBETAN, "my", "burmese", "my"),
-    Language("nld_Latn", "Dutch", "Nederlands", _INDO_EUROPEAN, "nl"),
-    Language("nob_Latn", "Norwegian Bokmål", "norsk bokmål", _INDO_EUROPEAN, "nb"),
-    Language("npi_Deva", "Nepali", "नेपाली", _INDO_EUROPEAN, "ne", "nepali"),
-    Language("ory_Orya", "Odia", "ଓଡ଼ିଆ", _INDO_EUROPEAN, "or"),
-    Language("pan_Guru", "Punjabi", "ਪੰਜਾਬੀ", _INDO_EUROPEAN, "pa", "punjabi"),
-    Language("pbt_Arab", "Pashto", "پښتو", _INDO_EUROPEAN, "ps", "pashto"),
-    Language("pes_Arab", "Persian", "فارسی", _INDO_EUROPEAN, "fa", "persian"),
-    Language("pol_Latn", "Polish", "polski", _INDO_EUROPEAN, "pl"),
-    Language("por_Latn", "Portuguese", "português", _INDO_EUROPEAN, "pt", "portuguese"),
-    Language("ron_Latn", "Romanian", "română", _INDO_EUROPEAN, "ro"),
-    Language("rus_Cyrl", "Russian", "русский", _INDO_EUROPEAN, "ru", "russian", "ru"),
-    Language("sin_Sinh", "Sinhala", "සිංහල", _INDO_EUROPEAN, "si", "sinhala"),
-    Language("slk_Latn", "Slovak", "slovenčina", _INDO_EUROPEAN, "sk"),
-    Language("slv_Latn", "Slovenian", "slovenščina", _INDO_EUROPEAN, "sl"),
-    Language("snd_Arab", "Sindhi", "سنڌي", _INDO_EUROPEAN, "sd"),
-    Language("som_Latn", "Somali", "Soomaali", _AFRO_ASIATIC, "so", "somali"),
-    Language("spa_Latn", "Spanish", "español", _INDO_EUROPEAN, "es", "spanish", "es"),
-    Language("srp_Cyrl", "Serbian", "српски", _INDO_EUROPEAN, "sr", "serbian_cyrillic"),
-    Language("swe_Latn", "Swedish", "svenska", _INDO_EUROPEAN, "sv"),
-    Language("swh_Latn", "Swahili", "Kiswahili", _ATLANTIC_CONGO, "sw", "swahili", "sw"),
-    Language("tam_Taml", "Tamil", "தமிழ்", _DRAVIDIAN, "ta", "tamil"),
-    Language("tel_Telu", "Telugu", "తెలుగు", _DRAVIDIAN, "te", "telugu", "te"),
-    Language("tgl_Latn", "Filipino", "Filipino", _AUSTRONESIAN, "fil"),
-    Language("tha_Thai", "Thai", "ไทย", _TAI_KADAI, "th", "thai"),
-    Language("tuk_Latn", "Turkmen", "türkmen dili", _TURKIC, "tk"),
-    Language("tur_Latn", "Turkish", "Türkçe", _TURKIC, "tr", "turkish"),
-    Language("ukr_Cyrl", "Ukrainian", "українська", _INDO_EUROPEAN, "uk", "ukrainian"),
-    Language("urd_Arab", "Urdu", "اردو", _INDO_EUROPEAN, "ur", "urdu"),
-    Language("uzn_Latn", "Uzbek", "o‘zbekcha", _TURKIC, "uz", "uzbek"),
-    Language("vie_Latn", "Vietnamese", "Tiếng Việt", _AUSTROASIATIC, "vi", "vietnamese"),
-    Language(
-        "zho_Hans", "Chinese (Simplified)", "简体中文", _SINO_TIBETAN, "zh_Hans", "chinese_simplified", "zh"
-    ),
-    Language(
-        "zho_Hant", "Chinese (Traditional)", "繁體中文", _SINO_TIBETAN, "zh_Hant", "chinese_traditional"
-    ),
-    Language("zsm_Latn", "Malay", "Bahasa Melayu", _AUSTRONESIAN, "ms"),
-    Language("zul_Latn", "Zulu", "isiZulu", _ATLANTIC_CONGO, "zu"),
-)
 
-LANGUAGES: dict[str, Language] = {language.code: language for language in _TABLE}
-"""Every language the book knows, by FLORES-200 code."""
+def _read_table() -> tuple[dict[str, Language], dict[str, str]]:
+    """The languages of the table by code, and their codes by every other name, in small letters."""
+    with (Path(__file__).parent / "languages.csv").open(encoding="utf-8", newline="") as file:
+        rows = [{key: value or None for key, value in row.items()} for row in csv.DictReader(file)]
+    languages, names = {}, {}
+    for row in rows:
+        also = (row.pop("also") or "").split()
+        language = languages[row["code"]] = Language(**row)
+        iso, script = language.code.split("_")
+        isos = [iso, *(name for name in also if "_" not in name)]
+        spellings = [f"{other}_{script}" for other in isos]
+        spellings += [language.cldr, *also, language.xlsum, language.xstory_cloze, iso]
+        # Of two languages that share a shorter name, the first in the order of codes has it.
+        for name in (*spellings, language.cldr.partition("_")[0]):
+            if name is not None:
+                names.setdefault(name.lower(), language.code)
+    return languages, names
+
+
+LANGUAGES, _CODES = _read_table()
+"""The languages of the table, by FLORES-200 code in the order of codes."""
 
 DEFAULT_LANGUAGES: tuple[str, ...] = (
-    "eng_Latn",
-    "zho_Hans",
-    "zho_Hant",
-    "fra_Latn",
-    "spa_Latn",
-    "por_Latn",
-    "arb_Arab",
-    "vie_Latn",
-    "hin_Deva",
-    "ind_Latn",
+    *("eng_Latn", "zho_Hans", "zho_Hant", "fra_Latn", "spa_Latn"),
+    *("por_Latn", "arb_Arab", "vie_Latn", "hin_Deva", "ind_Latn"),
 )
 """The ten languages of Zeng et al. (2025), which every stage uses unless told otherwise."""
 
 
 def get_language(code: str) -> Language:
-    """Look up a language by its FLORES-200 code.
+    """Look up a language by its FLORES-200 code; outside the table, its names are those of `langcodes`.
 
     Raises
     ------
     ValueError
-        For an unknown code; the message names the nearest known ones, found by ISO or CLDR code,
-        by name and by spelling.
+        For what is no code of ISO 639-3 and ISO 15924, or another code of a language of the table; the
+        message names the nearest of the table, found by ISO or CLDR code, by name and by spelling.
 
     Examples
     --------
-    >>> get_language("swh_Latn").endonym
-    'Kiswahili'
+    >>> get_language("swh_Latn").endonym, get_language("cop_Copt").name
+    ('Kiswahili', 'Coptic')
     """
-    try:
-        return LANGUAGES[code]
-    except (KeyError, TypeError):
-        nearest = ", ".join(_nearest(str(code)))
+    language = LANGUAGES.get(code) if isinstance(code, str) else None
+    language = language or _outside_table(str(code))
+    if language is None:
         raise ValueError(
-            f"unknown language code {code!r}; nearest known: {nearest} "
-            f"(all {len(LANGUAGES)} are in lingua_utils.text.languages.LANGUAGES)"
-        ) from None
+            f"unknown language code {code!r}; nearest known: {', '.join(_nearest(str(code)))} "
+            f"(known are {len(LANGUAGES)} in languages.csv, and any ISO 639-3 and ISO 15924 code: 'ewe_Latn')"
+        )
+    return language
+
+
+@lru_cache(maxsize=4096)
+def _outside_table(code: str) -> Language | None:
+    """A language that the table lacks; None for what is no code, or is a language of the table."""
+    # Codes for "undetermined" and "several" are no languages, those for "common" and "unwritten" no scripts.
+    parts = re.fullmatch(r"(?!und|mul|mis|zxx)([a-z]{3})_(?!Q|Z[imsxyz])([A-Z][a-z]{3})", code)
+    if not parts or code.lower() in _CODES:
+        return None
+    iso, script = parts.groups()
+    tag = langcodes.Language.get(f"{iso}-{script}")
+    if tag.to_alpha3() != iso:  # Dari, "prs", would be turned into the Persian of Afghanistan
+        tag = langcodes.Language.make(language=iso, script=script)
+    spoken = langcodes.Language.make(language=tag.language)
+    if not tag.is_valid() or spoken.language_name().startswith("Unknown language"):
+        return None
+    tag = spoken if spoken.maximize().script == script else tag
+    return Language(code, tag.display_name(), tag.autonym(), "unknown", str(tag).replace("-", "_"))
+
+
+def is_language(code: object) -> bool:
+    """Whether `get_language` knows the code."""
+    return isinstance(code, str) and (code in LANGUAGES or _outside_table(code) is not None)
 
 
 def check_languages(codes: str | Sequence[str] | None = None) -> tuple[str, ...]:
-    """Turn any accepted way of naming languages into a tuple of known codes, in the order given.
+    """Turn any accepted way of naming languages into a tuple of codes, in the order given.
 
     Parameters
     ----------
@@ -214,88 +169,59 @@ def check_languages(codes: str | Sequence[str] | None = None) -> tuple[str, ...]
     return checked
 
 
-def find_language(name: str, system: str | None = None) -> str | None:
-    """Code of the language that a data set or a file calls `name`; None if it is no language of the book.
+def find_language(name: str, likely: bool = False) -> str | None:
+    """Code of the language that a data set or a file calls `name`; None if it names no language.
 
-    Known are FLORES-200 and FLORES+ codes, ISO 639-3 of a language or of the group it is filed under, ISO
-    639-1, CLDR identifiers, and the names of XL-Sum and XStoryCloze; hyphens and underscores, capitals and
-    small letters are the same.
+    Known are FLORES-200 and FLORES+ codes, and of the languages of the table ISO 639-3 of the language or of
+    the group it is filed under, ISO 639-1, CLDR identifiers, and the names of XL-Sum and XStoryCloze; hyphens
+    and underscores, capitals and small letters are the same.
 
     Parameters
     ----------
     name : str
         Such as ``"cmn_Hans"``, ``"zho-CN"``, ``"zh"``, ``"chinese_simplified"``.
-    system : {"pud"}, optional
-        A data set in which some names mean another language: the Chinese of PUD is traditional.
+    likely : bool
+        Whether the bare ISO 639 code of a language outside the table is its name too: ``"cop"`` is then
+        Coptic in the script that it is most likely written in. Many a word is such a code, ``"dev"`` is.
 
     Examples
     --------
-    >>> [find_language(name) for name in ("en", "cmn_Hans", "zh-TW", "swa_Latn", "pidgin")]
-    ['eng_Latn', 'zho_Hans', 'zho_Hant', 'swh_Latn', None]
+    >>> [find_language(name) for name in ("en", "cmn_Hans", "zh-TW", "swa_Latn", "ewe-Latn", "pidgin")]
+    ['eng_Latn', 'zho_Hans', 'zho_Hant', 'swh_Latn', 'ewe_Latn', None]
     """
-    tag = _plain(name)
-    return _MEANT.get(system, {}).get(tag) or _CODES.get(tag)
+    plain = name.strip().lower().replace("-", "_")
+    if plain in _CODES:
+        return _CODES[plain]
+    iso, _, script = plain.partition("_")
+    if likely and re.fullmatch("(?!und)[a-z]{2,3}", plain) and langcodes.tag_is_valid(plain):
+        tag = langcodes.Language.get(plain).maximize()
+        iso, script = tag.to_alpha3(), tag.script
+    code = f"{iso}_{script.capitalize()}"
+    return code if is_language(code) else None
+
+
+def different_script(a: str, b: str) -> bool:
+    """Whether two languages, given by code, are written in different scripts (ISO 15924)."""
+    return get_language(a).script != get_language(b).script
+
+
+def different_family(a: str, b: str) -> bool:
+    """Whether two languages, given by code, are known to be of different families."""
+    families = {get_language(a).family, get_language(b).family}
+    return len(families) == 2 and "unknown" not in families
 
 
 def _nearest(wanted: str, n: int = 4) -> list[str]:
-    """Codes nearest to `wanted`: those it names in another way first, then by spelling."""
-    spellings = {code: [spelling.lower() for spelling in _spellings(code)] for code in LANGUAGES}
+    """Codes of the table nearest to `wanted`: those it names in another way first, then by spelling."""
     wanted = wanted.strip().lower().replace("-", "_")
     language_part = wanted.partition("_")[0]
 
     def closeness(code: str) -> tuple[bool, bool, float]:
-        ratio = max(difflib.SequenceMatcher(None, wanted, spelling).ratio() for spelling in spellings[code])
-        return wanted in spellings[code], language_part in spellings[code], ratio
+        language = LANGUAGES[code]
+        names = [language.name, language.name.partition(" (")[0], language.endonym, language.xlsum or code]
+        codes = [part for full in (code, language.cldr) for part in (full, full.partition("_")[0])]
+        spellings = [spelling.lower() for spelling in (*codes, *names)]
+        ratio = max(difflib.SequenceMatcher(None, wanted, spelling).ratio() for spelling in spellings)
+        return wanted in spellings, language_part in spellings, ratio
 
     return sorted(LANGUAGES, key=closeness, reverse=True)[:n]
-
-
-def _spellings(code: str) -> list[str]:
-    """Other ways to write a language: its codes in full and without the script, and its names."""
-    language = LANGUAGES[code]
-    plain_name = language.name.partition(" (")[0]
-    names = [language.name, plain_name, language.endonym, language.xlsum or language.name]
-    return [code, code.partition("_")[0], language.cldr, language.cldr.partition("_")[0], *names]
-
-
-# What other data sets call the same: the group that ISO 639-3 files a language under, and newer codes.
-_OTHER_ISO = {
-    "als": ("sqi",),
-    "arb": ("ara",),
-    "azj": ("aze",),
-    "est": ("ekk",),
-    "khk": ("mon",),
-    "lvs": ("lav",),
-    "nob": ("nor", "no"),
-    "npi": ("nep",),
-    "ory": ("ori",),
-    "pbt": ("pus",),
-    "pes": ("fas",),
-    "swh": ("swa",),
-    "tgl": ("fil", "tl"),
-    "uzn": ("uzb",),
-    "zho": ("cmn",),
-    "zsm": ("msa",),
-}
-_REGIONS = {"zho_Hans": ("zh_cn", "zho_cn"), "zho_Hant": ("zh_tw", "zho_tw"), "por_Latn": ("pt_br", "pt_pt")}
-_MEANT = {"pud": {"zh": "zho_Hant"}}
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("-", "_")
-
-
-def _names(language: Language) -> list[str]:
-    """Every way to write a language, the clearest first."""
-    iso, script = language.code.split("_")
-    isos = (iso, *_OTHER_ISO.get(iso, ()))
-    names = [f"{other}_{script}" for other in isos] + [language.cldr, *_REGIONS.get(language.code, ())]
-    names += [name for name in (language.xlsum, language.xstory_cloze) if name]
-    return [_plain(name) for name in (*names, *isos, language.cldr.partition("_")[0])]
-
-
-# Codes in full name one language each; of two that share a shorter name, the first in order has it.
-_CODES: dict[str, str] = {}
-for _language in _TABLE:
-    for _name in _names(_language):
-        _CODES.setdefault(_name, _language.code)

@@ -1,8 +1,9 @@
 """Parallel sentences in real languages, made on the spot from CLDR: no download, any number.
 
-A sentence is a list of two to four clauses, "134 euros, 63 million, and Qatar and Pakistan.". Each
-clause is a frame (`lingua_utils.text.frames`), and the language's own list pattern and sentence
-mark join them.
+A frame is a kind ("measure") with an argument (25 kilometers). Babel renders it from Unicode's Common Locale
+Data Repository, so that "25 kilometers" and "25 किलोमीटर" are exact translations. A sentence is a list of two
+to four frames, "134 euros, 63 million, and Qatar and Pakistan.", joined by the language's own list pattern
+and ended by its sentence mark.
 
 **Splits.** No two frames that stand together in a sentence of one split ever stand together in a
 sentence of another, whatever the number of sentences, the seed and the languages. Every frame has a
@@ -14,18 +15,22 @@ Single frames occur in all splits.
 
 from __future__ import annotations
 
+import datetime
 import operator
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from babel import Locale
+from babel.core import get_global
+from babel.languages import get_official_languages
 
-from lingua_utils.text.cldr import list_template
-from lingua_utils.text.frames import KINDS, frame_texts
-from lingua_utils.text.languages import check_languages, get_language
+from lingua_utils.text import cldr
+from lingua_utils.text.languages import LANGUAGES, check_languages, get_language
 
 SPLITS = ("train", "dev", "test")
 DIGITS = ("latin", "native", "none")
@@ -34,27 +39,160 @@ _SLOPES = {"train": (0, 1, 2), "dev": (3,), "test": (4,)}
 _PLANE = 5
 _MAX_CLAUSES = 4
 
-_MARK_OF_SCRIPT = {
-    "Armn": "։",
-    "Beng": "।",
-    "Deva": "।",
-    "Ethi": "።",
-    "Guru": "।",
-    "Hans": "。",
-    "Hant": "。",
-    "Jpan": "。",
-    "Khmr": "។",
-    "Laoo": "",
-    "Mymr": "။",
-    "Orya": "।",
-    "Thai": "",
-}
-_MARK_OF_LANGUAGE = {"mar_Deva": ".", "urd_Arab": "۔"}
+# What ends a sentence, where it is no full stop; Thai and Lao end it with a space.
+_MARKS = {"Armn": "։", "Ethi": "።", "Khmr": "។", "Mymr": "။", "Laoo": "", "Thai": ""}
+_MARKS |= {"mar_Deva": ".", "urd_Arab": "۔"}
+_MARKS |= dict.fromkeys(("Beng", "Deva", "Guru", "Orya"), "।") | dict.fromkeys(("Hans", "Hant", "Jpan"), "。")
+
+_MEASURES = (
+    *("length-kilometer", "length-meter", "length-centimeter", "length-mile", "length-foot", "length-inch"),
+    *("mass-kilogram", "mass-gram", "mass-pound", "volume-liter", "volume-cubic-meter", "area-hectare"),
+    *("area-square-kilometer", "area-square-meter", "speed-kilometer-per-hour", "temperature-celsius"),
+    *("power-watt", "power-kilowatt", "electric-volt", "frequency-hertz", "energy-kilocalorie"),
+    *("energy-joule", "digital-megabyte", "digital-gigabyte"),
+)
+_DURATIONS = tuple(f"duration-{unit}" for unit in ("second", "minute", "hour", "day", "week", "month"))
+_SCRIPTS = (
+    *("Arab", "Armn", "Beng", "Bopo", "Brai", "Cher", "Cyrl", "Deva", "Egyp", "Ethi", "Geor", "Goth"),
+    *("Grek", "Gujr", "Guru", "Hang", "Hebr", "Hira", "Java", "Jpan", "Kana", "Khmr", "Knda", "Laoo"),
+    *("Latn", "Mlym", "Mong", "Mymr", "Orya", "Runr", "Sinh", "Syrc", "Taml", "Telu", "Thaa", "Thai", "Tibt"),
+)
+
+_NO_COUNTRY = ("AC", "CP", "CQ", "DG", "EA", "IC", "TA", "UM")  # islets and military bases
+
+
+class Kind(NamedTuple):
+    """A kind of frame, how Babel renders it, and every argument that it takes in the phrasebook."""
+
+    name: str
+    render: Callable[..., str]
+    arguments: tuple[tuple, ...]
+
+
+def _drawn(name: str, render: Callable[..., str], draw: Callable[[random.Random], tuple]) -> Kind:
+    """A kind with the first 250 different arguments drawn; its name seeds them."""
+    rng = random.Random(name)
+    arguments = dict.fromkeys(draw(rng) for _ in range(600))
+    return Kind(name, render, tuple(arguments)[:250])
+
+
+def _some(name: str, field: str, things: Sequence) -> Kind:
+    """Two or three different names, in one order only: "A and B" means what "B and A" means."""
+
+    def draw(rng: random.Random) -> tuple:
+        return tuple(sorted(rng.sample(things, rng.choice((2, 2, 3))), key=things.index))
+
+    return _drawn(name, cldr.names(field), draw)
+
+
+def _kinds() -> tuple[Kind, ...]:
+    currency_of = {
+        territory: currency
+        for territory in sorted(get_global("territory_currencies"))
+        if re.fullmatch("[A-Z]{2}", territory) and territory not in _NO_COUNTRY
+        if (currency := cldr.currency_of(territory))
+    }
+    territories, currencies = list(currency_of), sorted(set(currency_of.values()))
+    languages = sorted({language.cldr.partition("_")[0] for language in LANGUAGES.values()})
+    official = [
+        (territory, language)
+        for territory in territories
+        for language in get_official_languages(territory)
+        if language in languages
+    ]
+    second, minute, hour, day, week, month = _DURATIONS
+    nested = [(minute, second), (hour, minute), (day, hour), (week, day), (month, day)]
+    steps = ("year", "month", "week", "day", "hour", "minute")
+    weekdays = (*combinations(range(7), 2), *combinations(range(7), 3))
+
+    def date(rng: random.Random) -> tuple:
+        return (datetime.date(1850, 1, 1) + datetime.timedelta(rng.randrange(73000)),)
+
+    def weekday_and_time(rng: random.Random) -> tuple:
+        return rng.randrange(7), datetime.time(rng.randrange(24), rng.randrange(0, 60, 5))
+
+    def duration(rng: random.Random) -> tuple:
+        larger, smaller = rng.choice(nested)
+        single = ((rng.randint(2, 90), rng.choice(_DURATIONS)),)
+        return rng.choice((single, ((rng.randint(2, 12), larger), (rng.randint(2, 29), smaller))))
+
+    return (
+        _drawn("date", cldr.date, date),
+        _drawn(
+            "month and year", cldr.month_and_year, lambda rng: (rng.randint(1850, 2049), rng.randint(1, 12))
+        ),
+        _drawn("weekday and time", cldr.weekday_and_time, weekday_and_time),
+        _drawn(
+            "relative time",
+            cldr.relative_time,
+            lambda rng: (rng.choice((-1, 1)) * rng.randint(2, 50), rng.choice(steps)),
+        ),
+        _drawn("duration", cldr.duration, duration),
+        _drawn("measure", cldr.measure, lambda rng: (rng.randint(2, 900), rng.choice(_MEASURES))),
+        _drawn("money", cldr.money, lambda rng: (rng.randint(2, 900), rng.choice(currencies))),
+        _drawn("percent", cldr.percent, lambda rng: (rng.randint(1, 400) / rng.choice((100, 200)),)),
+        # Three figures at most, so that the two decimals of "6.35 करोड़" lose nothing.
+        _drawn(
+            "large number",
+            cldr.large_number,
+            lambda rng: (rng.randint(2, 999) * rng.choice((10**6, 10**9)),),
+        ),
+        Kind("weekdays", cldr.names("days"), weekdays),
+        _some("months", "months", range(1, 13)),
+        _some("places", "territories", territories),
+        _some("languages", "languages", languages),
+        _some("scripts", "scripts", _SCRIPTS),
+        _some("currencies", "currencies", currencies),
+        _some("units", "units", _MEASURES + _DURATIONS),
+        Kind("place with currency", cldr.name_with_detail("currencies"), tuple(currency_of.items())),
+        Kind("place with language", cldr.name_with_detail("languages"), tuple(official)),
+        Kind("time zone", cldr.time_zone, tuple((zone,) for zone in sorted(Locale("en").meta_zones))),
+    )
+
+
+KINDS: tuple[Kind, ...] = _kinds()
+"""Every kind of frame."""
+
+
+@lru_cache(maxsize=512)
+def frame_texts(code: str, native_digits: bool = False) -> tuple[str | None, ...]:
+    """Render every frame in one language: kind after kind in the order of `KINDS`.
+
+    Parameters
+    ----------
+    code : str
+        FLORES-200 code of a language of the table.
+    native_digits : bool
+        Write numbers in the language's own digits where CLDR names such ("٢٥", "२५", "二五"), else in
+        ASCII digits.
+
+    Returns
+    -------
+    tuple of str or None, one for each frame
+        None where the language cannot say it: where CLDR has a gap, or answers a language of another
+        script in Latin letters.
+    """
+    locale = cldr.locale_of(code)
+    system = cldr.native_system(locale)
+    separators = system if native_digits and system in locale.number_symbols else "latn"
+    digits = cldr.native_digits(locale)
+    if not native_digits:
+        # Names too have numbers, "জিম্বাবুয়ে ডলার (২০০৯)"; but the 三 of 三月 is a word.
+        digits = {own: latin for latin, own in digits.items() if chr(own).isdecimal()}
+
+    def said(render: Callable[..., str], argument: tuple) -> str | None:
+        try:
+            text = render(locale, separators, *argument)
+        except KeyError:
+            return None
+        return None if cldr.is_foreign(text, code) else text.translate(digits)
+
+    return tuple(said(kind.render, argument) for kind in KINDS for argument in kind.arguments)
 
 
 def sentence_mark(code: str) -> str:
     """The mark that ends a sentence of the language; empty for Thai and Lao, which end with a space."""
-    return _MARK_OF_LANGUAGE.get(code) or _MARK_OF_SCRIPT.get(get_language(code).script, ".")
+    return _MARKS.get(code, _MARKS.get(get_language(code).script, "."))
 
 
 def parallel_sentences(
@@ -98,8 +236,8 @@ def parallel_sentences(
     """
     codes = check_languages(languages)
     n_sentences, seed = _check_integer("n_sentences", n_sentences, 1), _check_integer("seed", seed, 0)
-    _check_choice("split", split, SPLITS)
-    _check_choice("digits", digits, DIGITS)
+    check_choice("split", split, SPLITS)
+    check_choice("digits", digits, DIGITS)
     pool = _pool(tuple(sorted(codes)), digits)
     rows = _draw_distinct(pool, n_sentences, split, seed)
     return [_compose(code, pool.texts[code], rows) for code in codes]
@@ -189,12 +327,11 @@ def _draw(pool: _Pool, n_rows: int, split: str, rng: np.random.Generator) -> np.
 
 def _compose(code: str, texts: list[str], rows: np.ndarray) -> list[str]:
     """Join each row's clauses as the language joins a list, and end the sentence."""
-    locale, mark = Locale.parse(get_language(code).cldr), sentence_mark(code)
-    templates = [list_template(locale, n_clauses) for n_clauses in range(1, _MAX_CLAUSES + 1)]
+    locale, mark = cldr.locale_of(code), sentence_mark(code)
     sentences = [""] * len(rows)
     n_clauses = (rows >= 0).sum(axis=1)
     for n in range(2, _MAX_CLAUSES + 1):
-        join = templates[n - 1].format
+        join = cldr.list_template(locale, n).format
         chosen = np.flatnonzero(n_clauses == n)
         for sentence, frames in zip(chosen.tolist(), rows[chosen, :n].tolist(), strict=True):
             text = join(*[texts[frame] for frame in frames])
@@ -212,6 +349,6 @@ def _check_integer(name: str, value: int, least: int) -> int:
     return value
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"unknown {name} {value!r}; choose one of {', '.join(choices)}")

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import datetime
 import random
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -28,12 +27,11 @@ from typing import NamedTuple
 from babel import Locale
 from babel.dates import format_date
 from babel.languages import get_official_languages
-from babel.lists import format_list
-from babel.numbers import get_territory_currencies
 
 from lingua_utils.text import cldr
-from lingua_utils.text.languages import check_languages, get_language
-from lingua_utils.text.phrasebook import sentence_mark
+from lingua_utils.text.cldr import locale_of
+from lingua_utils.text.languages import check_languages
+from lingua_utils.text.phrasebook import DIGITS, check_choice, sentence_mark
 
 # No two of these share an official language or a currency, so that every fact names its country.
 BRIDGED = ("FR", "GB", "CN", "BR", "EG", "VN", "IN", "ID", "JP", "CH", "AR", "RU")
@@ -42,6 +40,13 @@ UNBRIDGED = ("TH", "KR", "HU", "UA", "TZ", "BD")
 
 DIGIT_FREE = ("country", "language", "currency", "foreign_currency", "weekday")
 WITH_DIGITS = ("money", "percent", "temperature", "date")
+_RANGES = {
+    "weekday": (0, 7),
+    "money": (2, 100),
+    "percent": (2, 100),
+    "temperature": (2, 40),
+    "date": (0, 365),
+}
 SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
 
 
@@ -145,7 +150,7 @@ class World:
                 orders = [
                     order
                     for order in product(kinds, repeat=n)
-                    if max(map(order.count, order)) <= 2 and has_number(order) == numbered
+                    if max(map(order.count, order)) <= 2 and numbered != set(order).isdisjoint(WITH_DIGITS)
                 ]
                 for split, part in self._deal(orders, key=" ".join).items():
                     parts.setdefault((split, numbered), []).extend(part)
@@ -160,22 +165,14 @@ class World:
         """Deal combinations out to the splits by rank of their hash: exact shares, no order to learn."""
         ranked = sorted(combinations, key=lambda one: sha256(f"{self.seed} {key(one)}".encode()).digest())
         n_dev, n_test = (round(SHARES[split] * len(ranked)) for split in ("dev", "test"))
-        return {
-            "dev": ranked[:n_dev],
-            "test": ranked[n_dev : n_dev + n_test],
-            "train": ranked[n_dev + n_test :],
-        }
+        held_out = n_dev + n_test
+        return {"dev": ranked[:n_dev], "test": ranked[n_dev:held_out], "train": ranked[held_out:]}
 
 
 def countries_of(sentence: Sentence) -> frozenset[str]:
     """The countries a sentence speaks of, another's currency included."""
     named = {clause.country for clause in sentence}
     return frozenset(named | {clause.detail for clause in sentence if clause.kind == "foreign_currency"})
-
-
-def has_number(order: Sequence[str]) -> bool:
-    """Whether one of these kinds of clause holds a number."""
-    return not set(order).isdisjoint(WITH_DIGITS)
 
 
 def compose(rng: random.Random, pair: frozenset[str], order: Sequence[str]) -> Sentence:
@@ -187,17 +184,13 @@ def compose(rng: random.Random, pair: frozenset[str], order: Sequence[str]) -> S
         if (kind, owner) in said:
             owner = other if owner == one else one
         said.append((kind, owner))
-    details = {
-        "foreign_currency": lambda owner: other if owner == one else one,
-        "weekday": lambda owner: rng.randrange(7),
-        "money": lambda owner: rng.randrange(2, 100),
-        "percent": lambda owner: rng.randrange(2, 100),
-        "temperature": lambda owner: rng.randrange(2, 40),
-        "date": lambda owner: rng.randrange(365),
-    }
-    return tuple(
-        Clause(kind, owner, details[kind](owner) if kind in details else None) for kind, owner in said
-    )
+
+    def detail(kind: str, owner: str) -> str | int | None:
+        if kind == "foreign_currency":
+            return other if owner == one else one
+        return rng.randrange(*_RANGES[kind]) if kind in _RANGES else None
+
+    return tuple(Clause(kind, owner, detail(kind, owner)) for kind, owner in said)
 
 
 def training_sentences(
@@ -290,10 +283,8 @@ def parallel_sentences(
         For an unknown split or choice of digits, or more sentences than the world has.
     """
     languages, world = check_languages(languages), world or World()
-    if split not in SHARES:
-        raise ValueError(f"no split {split!r}; there are {', '.join(SHARES)}")
-    if digits not in ("none", "latin", "native"):
-        raise ValueError(f"digits is {digits!r}; it may be 'none', 'latin' or 'native'")
+    check_choice("split", split, tuple(SHARES))
+    check_choice("digits", digits, DIGITS)
     rng = random.Random(f"{split} {seed}")
     orders = world.orders[split, False] + (world.orders[split, True] if digits != "none" else [])
     sources = [world.pairs[split, kind] for kind in ("bridged", "unbridged") if world.pairs[split, kind]]
@@ -305,54 +296,39 @@ def parallel_sentences(
         pairs = sources[len(found) % len(sources)]
         pairs.append(pairs.pop(0))
         sentence = compose(rng, pairs[-1], rng.choice(orders))
-        if sentence not in found and _renders(sentence, languages, digits == "none"):
+        is_new = sentence not in found and _renders(sentence, languages, digits == "none")
+        misses = 0 if is_new else misses + 1
+        if is_new:
             found[sentence] = None
-            misses = 0
-            continue
-        misses += 1
-        if misses > 2000:
-            if len(sources) == 1:
-                raise ValueError(
-                    f"the world has only some {len(found)} {split} sentences (digits={digits!r}) in these "
-                    f"{len(languages)} languages, not {n_sentences}; ask for fewer"
-                )
+        elif misses > 2000:
             sources.remove(pairs)
             misses = 0
+        if not sources:
+            raise ValueError(
+                f"the world has only some {len(found)} {split} sentences (digits={digits!r}) in these "
+                f"{len(languages)} languages, not {n_sentences}; ask for fewer"
+            )
     texts = [[render(sentence, code, native=digits == "native") for sentence in found] for code in languages]
     return texts, [world.kind(sentence) for sentence in found]
 
 
-def country_names(
-    languages: str | Sequence[str] | None = None, world: World | None = None
-) -> tuple[list[list[str]], list[str]]:
-    """The names of the countries alone: ``texts[language][country]`` and ``kinds[country]``."""
-    languages, world = check_languages(languages), world or World()
-    names = [(Clause("country", country),) for country in world.countries]
-    names = [name for name in names if _renders(name, languages, True)]
-    return [[clause_text(*name, code) for name in names] for code in languages], [
-        world.kind(n) for n in names
-    ]
-
-
 def render(sentence: Sentence, language: str, native: bool = False) -> str:
     """A sentence in a language, joined by its list patterns and ended by its sentence mark."""
-    texts = [clause_text(clause, language) for clause in sentence]
-    text = format_list(texts, locale=_locale(language)) + sentence_mark(language)
-    return text.translate(_native_digits(language)) if native else text
+    locale, texts = locale_of(language), [clause_text(clause, language) for clause in sentence]
+    text = cldr.list_template(locale, len(texts)).format(*texts) + sentence_mark(language)
+    return text.translate(cldr.native_digits(locale)) if native else text
 
 
 @cache
 def clause_text(clause: Clause, language: str) -> str | None:
     """A clause in a language, or None when CLDR does not hold all of its words."""
-    locale = _locale(language)
+    locale = locale_of(language)
     try:
         country = locale.territories[clause.country]
         text = country if clause.kind == "country" else f"{_said(clause, locale)} ({country})"
     except KeyError:
         return None
-    # CLDR fills some gaps of other scripts with Latin names.
-    foreign = get_language(language).script != "Latn" and any("a" <= letter.lower() <= "z" for letter in text)
-    return None if foreign else text
+    return None if cldr.is_foreign(text, language) else text
 
 
 def _said(clause: Clause, locale: Locale) -> str:
@@ -362,13 +338,13 @@ def _said(clause: Clause, locale: Locale) -> str:
         case "language":
             return locale.languages[get_official_languages(country)[0]]
         case "currency":
-            return locale.currencies[_currency(country)]
+            return locale.currencies[cldr.currency_of(country)]
         case "foreign_currency":
-            return locale.currencies[_currency(detail)]
+            return locale.currencies[cldr.currency_of(detail)]
         case "weekday":
-            return cldr.weekdays(locale, "latn", detail)
+            return cldr.name(locale, "days", detail)
         case "money":
-            return cldr.money(locale, "latn", detail, _currency(country))
+            return cldr.money(locale, "latn", detail, cldr.currency_of(country))
         case "percent":
             return cldr.percent(locale, "latn", detail / 100)
         case "temperature":
@@ -388,23 +364,4 @@ def _renders(sentence: Sentence, languages: tuple[str, ...], digit_free: bool = 
 @cache
 def _clause_renders(clause: Clause, languages: tuple[str, ...], digit_free: bool) -> bool:
     texts = [clause_text(clause, language) for language in languages]
-    if None in texts:
-        return False
-    return not (digit_free and any(unicodedata.category(letter) == "Nd" for letter in "".join(texts)))
-
-
-@cache
-def _locale(language: str) -> Locale:
-    return Locale.parse(get_language(language).cldr)
-
-
-@cache
-def _currency(country: str) -> str:
-    return get_territory_currencies(country)[0]
-
-
-@cache
-def _native_digits(language: str) -> dict[int, int]:
-    """Translation table from ASCII digits to the language's own."""
-    system = _locale(language).other_numbering_systems.get("native", "latn")
-    return str.maketrans(cldr.DIGITS["latn"], cldr.DIGITS[system])
+    return None not in texts and not (digit_free and any(map(str.isdecimal, "".join(texts))))
