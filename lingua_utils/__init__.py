@@ -2,7 +2,7 @@
 
 Rooms, each built on those before it:
 
-- the ground: ``files`` (where things lie) and ``hub`` (what the Hub answers, and its failures in one line each);
+- the ground: ``files`` (where things lie) and ``hub`` (what the Hub answers, its failures in one line each);
 - ``text``: parallel sentences in many languages, generated, read or published;
 - ``models``: where the neurons are, how a model is loaded, and how the lab grows its own;
 - ``measure``: activations, similarity, regions, silencing, likelihood, tasks, and their intervals;

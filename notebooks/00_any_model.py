@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Does your model share one space of meaning?
 #
-# This notebook goes the whole way for one model: from its name to the charts.
-# Change `model_id` to any model that the Hugging Face Hub has in a known architecture, and run all cells.
-# Each part is a chapter of this book in short; the chapters say what the numbers mean and where they mislead.
+# This notebook is the shortest way through the book for one model: from its name to the charts.
+# Change `model_id` to any model of a known architecture on the Hugging Face Hub, and run all cells.
+# Each section is a chapter in a few lines; the chapters say what the numbers mean and where they mislead.
 #
 # | | |
 # |---|---|
 # | **Reads** | a model at one revision, and a corpus |
-# | **Writes** | the tables of the stages `similarity` and `regions`, and with `silenced` of `ablation` (parquet), in the run's folder |
+# | **Writes** | the activations of the run |
 # | **Costs** | one download, one forward pass over the corpus, seconds of statistics; the default fits a T4 GPU with 16 GB |
 
 # %% tags=["remove-cell"]
@@ -29,46 +29,62 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
+import pandas as pd
 from IPython.display import Markdown, display
 
-from lingua_utils.charts import figures as charts
-from lingua_utils.charts import region_figures as region_charts
+from lingua_utils import runs
+from lingua_utils.charts import regions as draw_regions
+from lingua_utils.charts import similarity as draw
 from lingua_utils.charts import theme
-from lingua_utils.measure import activations
-from lingua_utils.runs import run as runs
+from lingua_utils.charts.corpus import side_by_side
+from lingua_utils.measure import similarity as measure
+from lingua_utils.measure.ablation import SilencingText
 
 theme.use()
 
-# %% tags=["parameters"]
-model_id: str = "bigscience/bloom-560m"  # a Hub repository, a local folder, or lab/bloom-m without a network
+# %% tags=["parameters", "hide-input"]
+model_id: str = "bigscience/bloom-560m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
-languages: str = "default"  # FLORES codes separated by spaces, or "default"
-n_sentences: int = 200  # meanings; 0 takes all there are
-digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
-pooling: str = "mean"  # "mean", "skip_first" or "last"
-dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
-device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
+training_seed: int = 0  # of a lab model: the seed that it is trained with
+corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
+n_sentences: int = 200  # meanings; 0 takes all there are
+languages: str = "default"  # codes separated by spaces, or "default"
+digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
+pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
+dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
+device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+rules: str = "default"  # rules that select key neurons; default: all that can be had
+silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
+silenced_languages: str = "default"  # whose regions are silenced; default: all
+silenced_sentences: int = 60  # meanings to measure silencing on
+control_sentences: int = 20  # of these, to measure random regions on
+n_controls: int = 10  # random regions of each kind beside a region
+doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
+silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
+task: str = "cloze"  # what is asked: "cloze", "xstorycloze"
+n_items: int = 200  # items per language
+task_rule: str = (
+    "calibrated"  # whose regions are silenced while it is asked: "zscore", "calibrated", "lape", "ap"
+)
+silenced_items: int = 100  # items per language with a region silenced
+task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
-silenced: bool = False  # also silence every region and measure the cost: many more passes
+silenced: bool = False  # also silence every region: many more passes
+
+# %% tags=["hide-input"]
+run = runs.from_parameters(globals())
+run
+
+# %% [markdown]
+# ## The text
+#
+# The same sentences in every language ([in full](01_corpus.ipynb)).
 
 # %%
-run = runs.Run(
-    model_id,
-    revision,
-    corpus=corpus,
-    languages=languages,
-    n_sentences=n_sentences,
-    digits=digits,
-    pooling=pooling,
-    dtype=dtype,
-    device=device,
-    seed=seed,
-    results=results,
-)
-run
+text = run.corpus()
+side_by_side(text, sentences=(0, 1))
 
 # %% [markdown]
 # ## What each neuron does
@@ -79,70 +95,73 @@ run
 captured = run.activations()
 captured
 
-# %% tags=["hide-input"]
-charts.tokens_by_language(activations.token_counts(captured))
-
 # %% [markdown]
 # ## Alike by language, or by meaning
 #
-# LRDS says how much more alike two sentences are when they share the language, SADS when they share the meaning ([in full](04_similarity.ipynb)).
+# LRDS says how much more alike two sentences are when they share the language, SADS when they share the meaning; each neuron in units of its own spread ([in full](04_similarity.ipynb)).
+
 
 # %%
-similarity = run.stage("similarity")
+def scores():
+    """LRDS and SADS of each layer, with interval and null."""
+    for layer, vectors in captured.by_layer("standardised"):
+        key = {"layer": layer, "layer_index": vectors.layer_index, "scale": "standardised", "kind": "all"}
+        null = measure.permutation_null(vectors, n_permutations=20, seed=run.seed)
+        yield key | measure.pair_means(vectors).row() | null.row()
 
-# %% tags=["hide-input"]
-charts.scores_by_layer(similarity["similarity"])
 
-# %% tags=["hide-input"]
-charts.retrieval_map(similarity["retrieval"])
+similarity = pd.DataFrame(scores())
+draw.scores_by_layer(similarity, scale="standardised")
+
+# %% [markdown]
+# Is a sentence's nearest neighbour in another language its translation?
+
+# %%
+found = pd.concat(
+    measure.retrieval(vectors).assign(layer=layer, layer_index=vectors.layer_index, kind="all")
+    for layer, vectors in captured.by_layer()
+)
+draw.retrieval_map(found)
 
 # %% [markdown]
 # ## Whose neurons
 #
-# How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled, and where they lie ([in full](05_regions.ipynb)).
+# How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled ([in full](05_regions.ipynb)).
 
 # %%
-regions = run.stage("regions")
-
-# %% tags=["hide-input"]
-region_charts.null_shares(regions["region_null"])
-
-# %% tags=["hide-input"]
-region_charts.region_atlas(regions["region_counts"])
+regions = run.regions()
+null = pd.DataFrame(
+    {"rule": rule, "share": r.share, "share_shuffled": r.expected_share} for rule, r in regions.items()
+)
+draw_regions.null_shares(null)
 
 # %% [markdown]
 # ## What silencing them costs
 #
-# Asked for with `silenced`: each region is set to zero, and so are random ones of its size ([in full](06_ablation.ipynb)).
+# Asked for with `silenced`: the region of each language is set to zero while the model reads other sentences ([in full](06_ablation.ipynb), with random regions beside it).
 
 # %%
 if silenced:
-    ablation = run.stage("ablation")
-    display(region_charts.silencing_matrix(ablation["silencing"]))
+    rule, other = next(reversed(regions)), run.corpus("test").select(slice(0, 10))
+    reader = SilencingText(run.loaded, other)
+    cost = [reader.change(regions[rule].of(language)).per_byte for language in other.languages]
+    names = [theme.language_name(language) for language in other.languages]
+    display(pd.DataFrame(cost, index=names, columns=names).rename_axis(f"without ({rule})").round(3))
 
 # %% [markdown]
 # ## In short
 
 # %% tags=["hide-input"]
-score = similarity["similarity"].query("layer == 'all' and kind == 'all' and not centred").iloc[0]
-found = similarity["retrieval"].query("kind == 'all'").groupby("layer", sort=False).accuracy.mean()
-chance = similarity["retrieval"].chance.iloc[0]
-shares = regions["region_null"].set_index("method").loc["calibrated"]
+score = similarity.query("layer == 'all'").iloc[0]
+by_layer = found.query("layer != 'all'").groupby("layer", sort=False).accuracy.mean()
+shares = null.set_index("rule").loc["calibrated" if "calibrated" in regions else next(iter(regions))]
 Markdown(
-    f"**What we see.** {model_id} at {revision}, {captured.n_sentences} meanings in {len(captured.languages)} "
-    f"languages: SADS is {score.sads:.3f} ({score.sads_low:.3f} to {score.sads_high:.3f}), where shuffled meanings "
-    f"give at most {score.sads_null_high:.3f}; LRDS is {score.lrds:.3f} ({score.lrds_low:.3f} to {score.lrds_high:.3f}). "
-    f"A translation is found best in layer {found.idxmax()}, {found.max():.0%} of the time (chance {chance:.1%}). "
-    f"The calibrated rule calls {shares.share:.0%} of the neurons key to some language, {shares.share_shuffled:.0%} by chance."
+    f"**What we see.** {run.settings.model_id} at {run.settings.revision}, {captured.n_sentences} meanings in "
+    f"{len(captured.languages)} languages. SADS is {score.sads:.3f} ({score.sads_low:.3f} to {score.sads_high:.3f}), where shuffled "
+    f"meanings give at most {score.sads_null_high:.3f}; LRDS is {score.lrds:.3f} ({score.lrds_low:.3f} to {score.lrds_high:.3f}). "
+    f"A translation is found best in layer {by_layer.idxmax()}, {by_layer.max():.0%} of the time (chance {found.chance.iloc[0]:.1%}). "
+    f"The rule `{shares.name}` calls {shares.share:.0%} of the neurons key to some language, {shares.share_shuffled:.0%} by chance."
 )
-
-# %% [markdown]
-# ## Checks
-#
-# The text that was measured is the text that is shown: its fingerprint is in the run's record.
-
-# %%
-assert captured.corpus_fingerprint == run.corpus().fingerprint
 
 # %% [markdown]
 # ## What this does not show
@@ -151,5 +170,5 @@ assert captured.corpus_fingerprint == run.corpus().fingerprint
 # The generated sentences of the default corpus are lists of facts: a model of the Hub should also be measured on published text, such as `flores`.
 # Nothing here says whether the model uses what its neurons share.
 
-# %% tags=["hide-input", "nbval-ignore-output"]
-run.provenance()
+# %% tags=["hide-cell", "nbval-ignore-output"]
+run.manifest

@@ -11,7 +11,7 @@
 #
 # Everything in this book compares sentences that mean the same in different languages.
 # Such a comparison is only as good as its text: if a translation carries the same digits or names, a model may match them without understanding a word.
-# So before any model is measured, this notebook shows the sentences, counts what they share, and fixes them by a fingerprint.
+# So before any model is measured, this chapter shows the sentences, counts what they share, and fixes them by a fingerprint.
 #
 # | | |
 # |---|---|
@@ -29,61 +29,69 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown
 
-from lingua_utils.charts import figures as charts
 from lingua_utils.charts import theme
-from lingua_utils.runs import run as runs
-from lingua_utils.text import corpus as corpora
-from lingua_utils.text import languages as known
+from lingua_utils.charts.corpus import side_by_side
+from lingua_utils.text.corpus import load_corpus
+from lingua_utils.text.languages import get_language
 
 theme.use()
 
-# %% tags=["parameters"]
-corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
-languages: str = "default"  # FLORES codes separated by spaces, or "default"
+# %% tags=["parameters", "hide-input"]
+corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
+seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings; 0 takes all there are
-digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
-seed: int = 0  # of the text
+languages: str = "default"  # codes separated by spaces, or "default"
+digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 
-# %%
-text = corpora.load_corpus(
-    corpus,
-    runs.check_language_choice(languages),
-    n_sentences or None,
-    seed=seed,
-    digits=digits or None,
-)
-text
+# %% tags=["hide-input"]
+codes = None if languages == "default" else languages
+text = load_corpus(corpus, codes, n_sentences or None, seed=seed, digits=digits or None)
+str(text)
 
 # %% [markdown]
 # ## The same sentence in every language
 #
-# Each row below is one meaning.
-# The words, the scripts, the order of the clauses' parts and the sentence marks are each language's own; only the meaning is shared.
+# Each table below is one meaning.
+# The words, the scripts, the order of the parts and the sentence marks are each language's own; only the meaning is shared.
 
 # %% tags=["hide-input"]
-charts.side_by_side(text)
+side_by_side(text)
+
+# %% [markdown]
+# The same seed gives the same text, whatever the order in which the languages are asked for:
+
+# %%
+again = load_corpus(
+    corpus, tuple(reversed(text.languages)), text.n_sentences, seed=seed, digits=digits or None
+)
+assert [list(sentences) for sentences in reversed(again.texts)] == [
+    list(sentences) for sentences in text.texts
+]
 
 # %% [markdown]
 # ## The languages
 
-# %% tags=["hide-input"]
-chosen = [known.get_language(code) for code in text.languages]
-lengths = text.table().apply(lambda column: column.str.len())
-encoded = text.table().apply(lambda column: column.map(lambda sentence: len(sentence.encode())))
-pd.DataFrame(
-    {
-        "language": [language.name for language in chosen],
-        "own name": [language.endonym for language in chosen],
-        "script": [language.script for language in chosen],
-        "family": [language.family for language in chosen],
-        "characters a sentence": lengths.mean().round(1).to_numpy(),
-        "bytes a sentence": encoded.mean().round(1).to_numpy(),
+
+# %%
+def described(code, sentences):
+    """One language: its names, script and family, and how long its sentences are."""
+    language, lengths = get_language(code), [len(sentence) for sentence in sentences]
+    return {
+        "language": language.name,
+        "own name": language.endonym,
+        "script": language.script,
+        "family": language.family,
+        "characters per sentence": round(sum(lengths) / len(sentences), 1),
+        "bytes per sentence": round(sum(len(s.encode()) for s in sentences) / len(sentences), 1),
     }
-).set_index("language")
+
+
+# %% tags=["hide-input"]
+pd.DataFrame(map(described, text.languages, text.texts)).set_index("language")
 
 # %% [markdown]
 # ## What could be matched without understanding?
@@ -106,21 +114,8 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Checks
-#
-# The same seed gives the same text, whatever the order in which the languages are asked for.
-
-# %%
-again = corpora.load_corpus(
-    corpus, tuple(reversed(text.languages)), text.n_sentences, seed=seed, digits=digits or None
-)
-assert [list(sentences) for sentences in reversed(again.texts)] == [
-    list(sentences) for sentences in text.texts
-]
-
-# %% [markdown]
 # ## What this does not show
 #
 # Generated sentences are exact translations, but they are lists of facts, not prose: no verb is inflected, no pronoun refers.
 # What a model does with them need not hold for news or fiction.
-# The method is the same for your own text: give the path of a folder with one file a language as `corpus`.
+# The method is the same for your own text: give the path of a folder with one file per language as `corpus`.

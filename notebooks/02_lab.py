@@ -29,48 +29,56 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown
+from transformers import AutoConfig
 
-from lingua_utils.charts import figures as charts
 from lingua_utils.charts import theme
+from lingua_utils.charts.lab import loss_by_language
 from lingua_utils.models import training
-from lingua_utils.text import world
+from lingua_utils.text.world import training_lines
 
 theme.use()
 
-# %% tags=["parameters"]
-model_id: str = "lab/bloom-m"  # one of the lab's models
+# %% tags=["parameters", "hide-input"]
+model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
+training_seed: int = 0  # of a lab model: the seed that it is trained with
 
 # %%
-recipe = training.LAB[model_id.removeprefix("lab/")]
+recipe = training.find_recipe(model_id.removeprefix("lab/"), training_seed)
 recipe
 
 # %% [markdown]
 # ## What it reads
 #
-# Each language has its own lines, about the same world but never the same sentences.
+# Most lines are in one language, each language with lines of its own about the same world.
 # A share of the lines is bilingual: a sentence, then its translation into another language.
 # Large corpora hold such lines too, by accident {cite}`blevins2022contamination,briakou2023incidental`; here their share is a dial, and the control `bloom-m-monolingual` has none.
 
+# %%
+lines = list(training_lines(recipe.languages, 12, recipe.world, recipe.seed))
+
 # %% tags=["hide-input"]
-pd.DataFrame({"training lines": list(world.training_lines(recipe.languages, 12, recipe.world, recipe.seed))})
+pd.DataFrame({"training lines": lines})
 
 # %% [markdown]
 # ## Training
+#
+# Every checkpoint is a folder that `transformers` opens by itself.
 
 # %%
-folder = training.train(model_id.removeprefix("lab/"))
+folder = training.train(recipe)
 losses = pd.read_parquet(folder / "losses.parquet")
 checkpoints = sorted(path.name for path in folder.glob("step*"))
+assert {AutoConfig.from_pretrained(folder / name).model_type for name in checkpoints} == {recipe.architecture}
 
 # %% tags=["hide-input"]
-charts.loss_by_language(losses)
+loss_by_language(losses)
 
 # %% tags=["hide-input"]
 first, last = (
-    losses[losses.step == step].set_index("language").bits_per_byte
+    losses[losses.step == step].set_index("language").bits_per_byte.rename(index=theme.language_name)
     for step in (losses.step.min(), losses.step.max())
 )
 Markdown(
@@ -80,18 +88,8 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Checks
-#
-# Every checkpoint is a folder that `transformers` opens by itself.
-
-# %%
-from transformers import AutoConfig
-
-assert {AutoConfig.from_pretrained(folder / name).model_type for name in checkpoints} == {recipe.architecture}
-
-# %% [markdown]
 # ## What this does not show
 #
 # A model of one or two million parameters on a world of thirty countries is not a small LLM; it is a controlled experiment with the parts of one.
 # Bits per byte differ between languages because their scripts and their names for things differ, not only because the model knows one better.
-# Whether the bilingual lines matter is not seen from the loss: compare the control in the chapter on training.
+# Whether the bilingual lines matter is not seen from the loss: compare the control in [the chapter on training](08_evolution.ipynb).

@@ -10,13 +10,13 @@
 # # What does each neuron do when it reads a sentence?
 #
 # A neuron here is one input channel of an MLP's down-projection: its value after the activation function, just before it is written back into the residual stream.
-# For each sentence in each language this notebook reads that value in every layer and averages it over the sentence's tokens.
-# The result, one number per language, sentence, layer and neuron, is all that the later chapters look at.
+# For each sentence in each language this chapter reads that value in every layer and averages it over the sentence's tokens.
+# The result, one number for each language, sentence, layer and neuron, is all that the next two chapters look at.
 #
 # | | |
 # |---|---|
 # | **Reads** | a model at one revision, and the corpus |
-# | **Writes** | `activations/` in the run's folder: one float32 tensor a layer, read lazily |
+# | **Writes** | `tokens`, `activity`; `activations/` in the run's folder: one file per layer, read lazily |
 # | **Costs** | one forward pass over the corpus |
 
 # %% tags=["remove-cell"]
@@ -29,100 +29,152 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
+import numpy as np
+import pandas as pd
+import torch
 from IPython.display import Markdown
 
-from lingua_utils.charts import figures as charts
+from lingua_utils import runs
+from lingua_utils.charts import activations as draw
 from lingua_utils.charts import theme
-from lingua_utils.measure import activations
-from lingua_utils.runs import run as runs
+from lingua_utils.measure.activations import capture
 
 theme.use()
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
-languages: str = "default"  # FLORES codes separated by spaces, or "default"
-n_sentences: int = 200  # meanings; 0 takes all there are
-digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
-pooling: str = "mean"  # "mean", "skip_first" or "last"
-dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
-device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
+training_seed: int = 0  # of a lab model: the seed that it is trained with
+corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
+n_sentences: int = 200  # meanings; 0 takes all there are
+languages: str = "default"  # codes separated by spaces, or "default"
+digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
+pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
+dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
+device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+rules: str = "default"  # rules that select key neurons; default: all that can be had
+silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
+silenced_languages: str = "default"  # whose regions are silenced; default: all
+silenced_sentences: int = 60  # meanings to measure silencing on
+control_sentences: int = 20  # of these, to measure random regions on
+n_controls: int = 10  # random regions of each kind beside a region
+doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
+silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
+task: str = "cloze"  # what is asked: "cloze", "xstorycloze"
+n_items: int = 200  # items per language
+task_rule: str = (
+    "calibrated"  # whose regions are silenced while it is asked: "zscore", "calibrated", "lape", "ap"
+)
+silenced_items: int = 100  # items per language with a region silenced
+task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %%
-run = runs.Run(
-    model_id,
-    revision,
-    corpus=corpus,
-    languages=languages,
-    n_sentences=n_sentences,
-    digits=digits,
-    pooling=pooling,
-    dtype=dtype,
-    device=device,
-    seed=seed,
-    results=results,
-)
+# %% tags=["hide-input"]
+run = runs.from_parameters(globals())
 run
 
 # %% [markdown]
-# ## One pass over the corpus
+# ## One sentence, by hand
 #
-# Sentences go through the model in batches of similar length.
-# Padding and the tokenizer's special tokens are context only: they never enter a mean.
+# Write $x_t[j]$ for what enters channel $j$ of a layer's down-projection at token $t$.
+# The activation of neuron $j$ on sentence $m$ of language $l$ is its mean over the sentence's own tokens,
+#
+# $$a_{l,m}[j] = \frac{1}{|T|} \sum_{t \in T} x_t[j] .$$
+#
+# Padding and the tokenizer's special tokens are read as context and never enter the mean.
+# A hook on the down-projection sees $x$ as it passes:
+
 
 # %%
-captured = run.activations()
-captured
+def by_hand(sentence, site):
+    """Mean over a sentence's tokens of what enters one down-projection, shape [neuron]."""
+    loaded, seen = run.loaded, []
+    words = loaded.tokenizer(sentence, return_tensors="pt", return_special_tokens_mask=True).to(loaded.device)
+    reader = loaded.base.get_encoder() if loaded.is_encoder_decoder else loaded.base
+    hook = loaded.module(site).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        reader(input_ids=words.input_ids, attention_mask=words.attention_mask)
+    hook.remove()
+    values = seen[0].reshape(words.input_ids.shape[1], -1)
+    return values[words.special_tokens_mask[0] == 0].float().mean(dim=0).cpu().numpy()
+
+
+# %% [markdown]
+# A thousand sentences one by one take long.
+# `capture` reads them in batches of similar length, all layers at once, and takes the means inside the hook, so that single tokens are never kept.
+# On two sentences both give the same numbers:
+
+# %%
+two = run.corpus().select([0, 1])
+fast = capture(run.loaded, two, progress=False).layer(0)
+slow = np.array([[by_hand(text, run.loaded.sites[0]) for text in texts] for texts in two.texts])
+rounding = 1e-4 if run.loaded.dtype == torch.float32 else 0.05
+assert np.abs(fast - slow).max() <= rounding * np.abs(slow).max()
+
+# %% [markdown]
+# ## The whole corpus
+
+# %%
+run.activations()
 
 # %% [markdown]
 # ## How many tokens does each language need?
 #
-# A tokenizer cuts some languages into more pieces than others, so the same meaning is read in more steps.
+# A tokenizer cuts some languages into more pieces than others, so the same meaning takes more steps to read.
+
+
+# %%
+@run.table
+def tokens():
+    """Content tokens of each sentence in each language."""
+    captured = run.activations()
+    for language, counts in zip(captured.languages, captured.n_tokens, strict=True):
+        yield pd.DataFrame({"language": language, "sentence": range(len(counts)), "tokens": counts})
+
 
 # %% tags=["hide-input"]
-tokens = activations.token_counts(captured)
-charts.tokens_by_language(tokens)
+draw.tokens_by_language(tokens)
 
 # %% [markdown]
 # ## How active are the neurons?
 #
-# The share of content tokens for which a neuron is above zero, averaged over the neurons of a layer.
+# The share of content tokens on which a neuron is above zero, averaged over the neurons of a layer.
+
+
+# %%
+@run.table
+def activity():
+    """Share of tokens on which the neurons of a layer are above zero, in [0, 1]."""
+    captured = run.activations()
+    for index, layer in enumerate(captured.layers):
+        shares = captured.positive(index).mean(axis=1)
+        for language, share in zip(captured.languages, shares, strict=True):
+            yield {"layer": layer, "layer_index": index, "language": language, "share_positive": share}
+
 
 # %% tags=["hide-input"]
-activity = activations.activity(captured)
-charts.activity_by_layer(activity)
+draw.activity_by_layer(activity)
 
 # %% tags=["hide-input"]
+captured = run.activations()
 mean_tokens = tokens.groupby("language").tokens.mean()
+fewest, most = theme.language_name(mean_tokens.idxmin()), theme.language_name(mean_tokens.idxmax())
 by_layer = activity.groupby("layer", sort=False).share_positive.mean()
 Markdown(
     f"**What we see.** {captured.n_sentences} meanings in {len(captured.languages)} languages, "
     f"{len(captured.layers)} layers of {captured.widths[0]} neurons. "
-    f"A sentence takes {mean_tokens.min():.1f} tokens in {mean_tokens.idxmin()} and {mean_tokens.max():.1f} "
-    f"in {mean_tokens.idxmax()}; {captured.n_truncated} sentences were too long and were cut. "
-    f"The most active layer is {by_layer.idxmax()}, where {by_layer.max():.0%} of the values are above zero."
+    f"A sentence takes {mean_tokens.min():.1f} tokens in {fewest} and {mean_tokens.max():.1f} in {most}; "
+    f"{captured.n_truncated} sentences were too long and were cut. "
+    f"The most active layer is layer {by_layer.idxmax()}, where {by_layer.max():.0%} of the values are above zero."
 )
-
-# %% [markdown]
-# ## Checks
-#
-# One sentence, read alone and without any batch, gives the same numbers.
-
-# %%
-import numpy as np
-
-alone = activations.capture(run.loaded, run.corpus().select([0, 1]), pooling=pooling, progress=False)
-assert np.allclose(alone.layer(0), captured.layer(0)[:, :2], atol=1e-4)
 
 # %% [markdown]
 # ## What this does not show
 #
-# A mean over tokens forgets their order, and a sentence's longer words weigh more when they are cut into more tokens.
-# That a neuron is active says nothing yet about whether the model needs it: that is asked by silencing it.
+# A mean over tokens forgets their order, and a word weighs more when it is cut into more tokens.
+# That a neuron is active does not say that the model needs it: [silencing it](06_ablation.ipynb) asks that.
 
-# %% tags=["hide-input", "nbval-ignore-output"]
-run.provenance()
+# %% tags=["hide-cell", "nbval-ignore-output"]
+run.tables()

@@ -7,16 +7,16 @@
 # ---
 
 # %% [markdown]
-# # Alike by language, or alike by meaning?
+# # Are sentences alike because they share a language, or because they share a meaning?
 #
-# Two sentences can be alike in a model because they are written in one language, or because they mean the same.
-# The first is measured by LRDS, the second by SADS {cite}`zeng2025lingua`: how much more alike two sentences are when they share the language, or the meaning, than when they share neither.
-# A model with a lingua franca is one in which the second has grown.
+# Two sentences can share their language, their meaning, or neither.
+# If a model's neurons follow the language, sentences of one language are alike; if they follow the meaning, translations are.
+# This chapter measures both, layer by layer, and sets each beside what shuffled sentences give.
 #
 # | | |
 # |---|---|
-# | **Reads** | `activations/` of the run (computed first, where it is missing) |
-# | **Writes** | `similarity`, `variance`, `retrieval`, `blocks`, `projection` (parquet) |
+# | **Reads** | the activations of the run |
+# | **Writes** | `similarity`, `similarity_by_script`, `variance`, `retrieval`, `blocks`, `projection` |
 # | **Costs** | seconds; linear in the number of sentences |
 
 # %% tags=["remove-cell"]
@@ -29,123 +29,284 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
+import numpy as np
 from IPython.display import Markdown
 
-from lingua_utils.charts import figures as charts
+from lingua_utils import runs
+from lingua_utils.charts import similarity as draw
 from lingua_utils.charts import theme
-from lingua_utils.measure import similarity
-from lingua_utils.runs import run as runs
+from lingua_utils.charts.evolution import sentence_map
+from lingua_utils.measure import similarity as measure
+from lingua_utils.measure.sums import SCALES, Vectors
+from lingua_utils.text.languages import different_script
 
 theme.use()
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
-languages: str = "default"  # FLORES codes separated by spaces, or "default"
-n_sentences: int = 200  # meanings; 0 takes all there are
-digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
-pooling: str = "mean"  # "mean", "skip_first" or "last"
-dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
-device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
+training_seed: int = 0  # of a lab model: the seed that it is trained with
+corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
+n_sentences: int = 200  # meanings; 0 takes all there are
+languages: str = "default"  # codes separated by spaces, or "default"
+digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
+pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
+dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
+device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+rules: str = "default"  # rules that select key neurons; default: all that can be had
+silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
+silenced_languages: str = "default"  # whose regions are silenced; default: all
+silenced_sentences: int = 60  # meanings to measure silencing on
+control_sentences: int = 20  # of these, to measure random regions on
+n_controls: int = 10  # random regions of each kind beside a region
+doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
+silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
+task: str = "cloze"  # what is asked: "cloze", "xstorycloze"
+n_items: int = 200  # items per language
+task_rule: str = (
+    "calibrated"  # whose regions are silenced while it is asked: "zscore", "calibrated", "lape", "ap"
+)
+silenced_items: int = 100  # items per language with a region silenced
+task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %%
-run = runs.Run(
-    model_id,
-    revision,
-    corpus=corpus,
-    languages=languages,
-    n_sentences=n_sentences,
-    digits=digits,
-    pooling=pooling,
-    dtype=dtype,
-    device=device,
-    seed=seed,
-    results=results,
-)
+# %% tags=["hide-input"]
+run = runs.from_parameters(globals())
 run
 
 # %% [markdown]
-# ## Two scores, layer by layer
+# ## Two scores
 #
-# The band around zero is what the scores become when the languages, or the meanings, are shuffled; bars are 95 % intervals over meanings.
+# Take the cosine of every two sentences, and average it over three kinds of pairs: those of the same language (and different meaning), those of the same meaning (in different languages), and those that share neither.
+# Then
+#
+# $$\mathrm{LRDS} = \overline{\cos}_\text{same language} - \overline{\cos}_\text{neither}, \qquad \mathrm{SADS} = \overline{\cos}_\text{same meaning} - \overline{\cos}_\text{neither}$$
+#
+# {cite}`zeng2025lingua`.
+# On six sentences we can afford every pair:
 
 # %%
-tables = run.stage("similarity")
-scores = tables["similarity"]
+few = run.activations().layer(0)[:, :6].astype(float)  # [language, sentence, neuron]
+
+
+def by_every_pair(vectors):
+    """LRDS and SADS, straight from the definition."""
+    unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    cosines = np.einsum("amj,bnj->abmn", unit, unit)
+    language, meaning = np.eye(len(unit), dtype=bool), np.eye(unit.shape[1], dtype=bool)
+    neither = cosines[~language][:, ~meaning].mean()
+    return cosines[language][:, ~meaning].mean() - neither, cosines[~language][:, meaning].mean() - neither
+
+
+# %% [markdown]
+# A thousand sentences in ten languages make fifty million pairs, but the sums close: with $u$ the unit vectors, $\|\sum u\|^2$, $\sum_l \|\sum_m u\|^2$ and $\sum_m \|\sum_l u\|^2$ hold all that the three means need ({eq}`closed <closed>` on [the method page](../book/method.md)).
+# `pair_means` uses them, in time linear in the number of sentences:
+
+# %%
+fast = measure.pair_means(few)
+assert np.allclose(by_every_pair(few), (fast.lrds, fast.sads), atol=1e-9)
+
+# %% [markdown]
+# ## On which scale?
+#
+# A few neurons with large values rule a cosine.
+# So the scores are shown on three scales: **standardised**, each neuron minus its mean over all sentences and divided by its standard deviation over them; **centred**, minus the mean only; and **raw**, as the paper has it.
+# In plain code the first is:
+
+# %%
+standardised = (few - few.mean(axis=(0, 1))) / np.where(
+    few.std(axis=(0, 1)) > 0, few.std(axis=(0, 1)), np.inf
+)
+fast = measure.pair_means(Vectors.of(few, scale="standardised"))
+assert np.allclose(by_every_pair(standardised), (fast.lrds, fast.sads), atol=1e-6)
+
+# %% [markdown]
+# Beside each score stands its null: languages shuffled within each meaning for LRDS, meanings shuffled within each language for SADS.
+# The intervals leave out one meaning at a time.
+
+
+# %%
+@run.table
+def similarity():
+    """LRDS and SADS of each layer on three scales, for each kind of sentence, with interval and null."""
+    for kind, sentences in run.activations().by_kind():
+        for scale in SCALES:
+            for layer, vectors in sentences.by_layer(scale):
+                key = {"layer": layer, "layer_index": vectors.layer_index, "scale": scale, "kind": kind}
+                counts = {"n_languages": vectors.shape[0], "n_sentences": vectors.shape[1]}
+                null = measure.permutation_null(vectors, n_permutations=50, seed=run.seed)
+                yield key | counts | measure.pair_means(vectors).row() | null.row()
+
 
 # %% tags=["hide-input"]
-charts.scores_by_layer(scores)
+draw.scores_by_layer(similarity, scale="standardised")
 
 # %% tags=["hide-input"]
-whole = scores.query("layer == 'all' and kind == 'all' and not centred").iloc[0]
-peak = scores.query("layer != 'all' and kind == 'all' and not centred").sort_values("sads").iloc[-1]
+draw.scores_by_layer(similarity, scale="raw")
+
+# %% tags=["hide-input"]
+ours = similarity.query("kind == 'all' and scale == 'standardised'")
+whole = ours.query("layer == 'all'").iloc[0]
+peak = ours.query("layer != 'all'").sort_values("sads").iloc[-1]
+paper = similarity.query("kind == 'all' and scale == 'raw' and layer == 'all'").iloc[0]
 Markdown(
-    f"**What we see.** Over all layers LRDS is {whole.lrds:.3f} ({whole.lrds_low:.3f} to {whole.lrds_high:.3f}) "
+    f"**What we see.** Standardised, over all layers, LRDS is {whole.lrds:.3f} ({whole.lrds_low:.3f} to {whole.lrds_high:.3f}) "
     f"and SADS {whole.sads:.3f} ({whole.sads_low:.3f} to {whole.sads_high:.3f}); with meanings shuffled SADS lies "
     f"between {whole.sads_null_low:.3f} and {whole.sads_null_high:.3f}. "
-    f"Meaning is shared most in layer {peak.layer}, where SADS is {peak.sads:.3f}."
+    f"Meaning is shared most in layer {peak.layer}, where SADS is {peak.sads:.3f}. "
+    f"On the paper's raw scale the two are {paper.lrds:.3f} and {paper.sads:.3f}."
 )
 
 # %% [markdown]
-# ## What the values differ by
+# ## Across scripts
 #
-# The same question asked of variance: how much of it goes with the language, how much with the meaning, and how much with neither.
+# Languages that share a script may share tokens, and tokens alone can make sentences alike.
+# Any set of language pairs can be measured by itself: give `pairs` a function of two languages.
+
+
+# %%
+@run.table
+def similarity_by_script():
+    """Standardised scores over pairs of languages with one script, and with two, with interval and null."""
+    languages = run.activations().languages
+    written = [different_script(a, b) for a in languages for b in languages if a < b]
+    for script, wanted in (("different scripts", True), ("the same script", False)):
+        if wanted not in written:
+            continue
+        pairs = lambda a, b, wanted=wanted: different_script(a, b) == wanted  # noqa: E731
+        for layer, vectors in run.activations().by_layer("standardised"):
+            null = measure.permutation_null(vectors, n_permutations=20, seed=run.seed, pairs=pairs)
+            scores = measure.pair_means(vectors, pairs=pairs).row() | null.row()
+            yield {"pairs": script, "layer": layer, "layer_index": vectors.layer_index} | scores
+
 
 # %% tags=["hide-input"]
-charts.variance_shares(tables["variance"])
+draw.scores_by_pairs(similarity_by_script)
+
+# %% [markdown]
+# ## What do the values differ by?
+#
+# The same question, asked of each neuron's variance: how much of it lies between languages, how much between meanings, and how much is neither?
+# With $\bar a_l$, $\bar a_m$ and $\bar a$ the means over a language, a meaning, and all, the sums of squares are $M\sum_l(\bar a_l - \bar a)^2$ and $L\sum_m(\bar a_m - \bar a)^2$, out of $\sum(a - \bar a)^2$.
+
+
+# %%
+def by_means(values):
+    """Sums of squares of each neuron: between languages, between meanings, and the rest."""
+    n_languages, n_sentences, _ = values.shape
+    grand = values.mean(axis=(0, 1))
+    language = n_sentences * ((values.mean(axis=1) - grand) ** 2).sum(axis=0)
+    meaning = n_languages * ((values.mean(axis=0) - grand) ** 2).sum(axis=0)
+    return np.stack([language, meaning, ((values - grand) ** 2).sum(axis=(0, 1)) - language - meaning])
+
+
+assert np.allclose(by_means(few), measure.sums_of_squares(few), atol=1e-6)
+
+
+# %%
+@run.table
+def variance():
+    """Shares of the variance of a layer's neurons: language, meaning, rest; they sum to 1."""
+    everywhere = 0
+    for layer, vectors in run.activations().by_layer():
+        squares = everywhere if layer == "all" else measure.sums_of_squares(vectors).sum(axis=1)
+        everywhere = everywhere + squares
+        shares = zip(("language", "meaning", "rest"), squares / squares.sum(), strict=True)
+        yield {"layer": layer, "layer_index": vectors.layer_index, **dict(shares)}
+
+
+# %% tags=["hide-input"]
+draw.variance_shares(variance)
 
 # %% [markdown]
 # ## Can a sentence be found by its meaning?
 #
 # Take an English sentence and look for its nearest neighbour among all sentences of another language.
-# If the two share a space of meaning, the neighbour is the translation; by chance it is so once in as many tries as there are sentences.
+# If the two languages share a space of meaning, the neighbour is the translation.
+# Each language's own mean is removed first, since it moves all its sentences alike.
+
+
+# %%
+def found_by_hand(source, target):
+    """Share of sentences of one language whose nearest neighbour in another is the translation."""
+    source, target = (x - x.mean(axis=0) for x in (source, target))
+    source, target = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (source, target))
+    return np.mean((source @ target.T).argmax(axis=1) == np.arange(len(source)))
+
+
+both = measure.retrieval(few[:2]).accuracy
+assert np.allclose(both, [found_by_hand(few[0], few[1]), found_by_hand(few[1], few[0])])
+
+
+# %%
+@run.table
+def retrieval():
+    """How often the nearest neighbour in another language is the translation, for each pair and layer."""
+    for kind, sentences in run.activations().by_kind():
+        for layer, vectors in sentences.by_layer():
+            found = measure.retrieval(vectors)
+            yield found.assign(layer=layer, layer_index=vectors.layer_index, kind=kind)
+
 
 # %% tags=["hide-input"]
-charts.retrieval_map(tables["retrieval"])
+draw.retrieval_map(retrieval)
 
 # %% tags=["hide-input"]
-found = tables["retrieval"].query("layer == 'all' and kind == 'all'")
-best, worst = (found.sort_values("accuracy").iloc[place] for place in (-1, 0))
+best_layer = retrieval.query("kind == 'all' and layer != 'all'").groupby("layer", sort=False).accuracy.mean()
+found = retrieval.query("kind == 'all' and layer == @best_layer.idxmax()").sort_values("accuracy")
+worst, best = (found.iloc[place] for place in (0, -1))
 Markdown(
     f"**What we see.** Among {best.n_sentences} sentences, chance is {best.chance:.3f}. "
-    f"The easiest direction is {best.source} → {best.target} ({best.accuracy:.2f}), "
-    f"the hardest {worst.source} → {worst.target} ({worst.accuracy:.2f})."
+    f"Translations are found best in layer {best_layer.idxmax()}, {best_layer.max():.0%} of the time on average; "
+    f"most easily from {theme.language_name(best.source)} to {theme.language_name(best.target)} ({best.accuracy:.2f}), "
+    f"least easily from {theme.language_name(worst.source)} to {theme.language_name(worst.target)} ({worst.accuracy:.2f})."
 )
 
 # %% [markdown]
 # ## Which languages are near each other?
-
-# %% tags=["hide-input"]
-charts.language_blocks(tables["blocks"])
-
-# %% [markdown]
-# ## Checks
 #
-# The scores come from closed sums.
-# On a few sentences the plain double loop over all pairs gives the same.
+# The mean cosine between every two languages, of translations and of sentences with different meanings.
+
 
 # %%
-import numpy as np
+@run.table
+def blocks():
+    """Mean cosine between every two languages, for the same meaning and for different ones."""
+    for layer, vectors in run.activations().by_layer():
+        yield measure.blocks(vectors).assign(layer=layer, layer_index=vectors.layer_index)
 
-few = run.activations().layer(0)[:, :6].astype(float)
-unit = few / np.linalg.norm(few, axis=-1, keepdims=True)
-cosines = np.einsum("amj,bnj->abmn", unit, unit)
-language, meaning = np.eye(len(few), dtype=bool), np.eye(few.shape[1], dtype=bool)
-neither = cosines[~language][:, ~meaning].mean()
-slow = cosines[language][:, ~meaning].mean() - neither, cosines[~language][:, meaning].mean() - neither
-fast = similarity.pair_means(few)
-assert np.allclose(slow, (fast.lrds, fast.sads), atol=1e-6)
+
+# %% tags=["hide-input"]
+draw.language_blocks(blocks)
+
+# %% [markdown]
+# ## Where do the sentences lie?
+#
+# Forty sentences in all languages, placed by the two directions in which their activations differ most.
+# The chapter on training puts these maps in motion.
+
+
+# %%
+@run.table
+def projection():
+    """First two principal components of forty sentences in all languages, in each layer."""
+    kinds = run.activations().kinds
+    for layer, vectors in run.activations().by_layer():
+        plane = measure.principal_plane(vectors, kinds)
+        yield plane.assign(layer=layer, layer_index=vectors.layer_index)
+
+
+# %% tags=["hide-input"]
+sentence_map(projection, run.corpus())
 
 # %% [markdown]
 # ## What this does not show
 #
 # A high SADS says that translations lie nearer to each other than other sentences do, not that the model uses this when it speaks.
-# Cosines of raw activations are high everywhere, because all sentences share a common direction; the tables therefore also hold the scores after the grand mean is taken away (`centred`).
-# One checkpoint says nothing about how it came to be so: that is the chapter on training.
+# Cosines of raw activations are high everywhere, because all sentences share a common direction; that is why the standardised scores come first.
+# One checkpoint says nothing about how it came to be so: that is [the chapter on training](08_evolution.ipynb).
 
-# %% tags=["hide-input", "nbval-ignore-output"]
-run.provenance()
+# %% tags=["hide-cell", "nbval-ignore-output"]
+run.tables()

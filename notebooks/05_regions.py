@@ -9,14 +9,14 @@
 # %% [markdown]
 # # Which neurons are key to a language?
 #
-# Some neurons answer to one language more than to the others; the paper calls those of a language its region, and asks where they lie and how they change in training {cite}`zeng2025lingua`.
-# Any rule that picks neurons picks some by chance, so every count here stands beside the count that the same rule gives when the languages are shuffled within each meaning.
-# Four rules are read from the same activations: the paper's, a calibrated one, and two others of the field.
+# A language's region is the set of neurons that answer to it more than to other languages.
+# There is more than one way to say "more"; this chapter takes four, and sets each beside what the same rule selects when the languages are shuffled.
+# A rule is a plain function, so yours can stand beside them.
 #
 # | | |
 # |---|---|
-# | **Reads** | `activations/` of the run (computed first, where it is missing) |
-# | **Writes** | `region_counts`, `region_null`, `region_concentration`, `region_overlap`, `region_agreement`, `region_neurons` (parquet) |
+# | **Reads** | the activations of the run |
+# | **Writes** | `region_counts`, `region_null`, `region_concentration`, `region_overlap`, `region_agreement`, `region_neurons` |
 # | **Costs** | seconds for the lab, minutes for a large model |
 
 # %% tags=["remove-cell"]
@@ -29,68 +29,125 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
 from IPython.display import Markdown
 
-from lingua_utils.charts import region_figures as region_charts
+from lingua_utils import runs
+from lingua_utils.charts import regions as draw
 from lingua_utils.charts import theme
 from lingua_utils.charts.glue import glue
 from lingua_utils.measure import regions
-from lingua_utils.runs import run as runs
+from lingua_utils.measure.intervals import wilson
 
 theme.use()
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
-languages: str = "default"  # FLORES codes separated by spaces, or "default"
-n_sentences: int = 200  # meanings; 0 takes all there are
-digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
-pooling: str = "mean"  # "mean", "skip_first" or "last"
-dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
-device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
+training_seed: int = 0  # of a lab model: the seed that it is trained with
+corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
+n_sentences: int = 200  # meanings; 0 takes all there are
+languages: str = "default"  # codes separated by spaces, or "default"
+digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
+pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
+dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
+device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+rules: str = "default"  # rules that select key neurons; default: all that can be had
+silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
+silenced_languages: str = "default"  # whose regions are silenced; default: all
+silenced_sentences: int = 60  # meanings to measure silencing on
+control_sentences: int = 20  # of these, to measure random regions on
+n_controls: int = 10  # random regions of each kind beside a region
+doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
+silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
+task: str = "cloze"  # what is asked: "cloze", "xstorycloze"
+n_items: int = 200  # items per language
+task_rule: str = (
+    "calibrated"  # whose regions are silenced while it is asked: "zscore", "calibrated", "lape", "ap"
+)
+silenced_items: int = 100  # items per language with a region silenced
+task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %%
-run = runs.Run(
-    model_id,
-    revision,
-    corpus=corpus,
-    languages=languages,
-    n_sentences=n_sentences,
-    digits=digits,
-    pooling=pooling,
-    dtype=dtype,
-    device=device,
-    seed=seed,
-    results=results,
-)
+# %% tags=["hide-input"]
+run = runs.from_parameters(globals())
 run
 
 # %% [markdown]
-# ## How many neurons, and how many by chance?
+# ## The paper's score
 #
-# - `zscore`, the paper's: the neuron's score for a language lies more than two standard deviations above its mean over the languages.
-# - `calibrated`: a neuron is prominent for a language beyond what shuffled languages give, at a false discovery rate of 5 %; several languages may share it.
-# - `lape`: the neuron's activation probability is concentrated on few languages {cite}`tang2024language`.
-# - `ap`: the neuron's mean activation detects the language among all sentences {cite}`kojima2024multilingual`.
+# A neuron scores high for a language when it fires alike on all of its sentences:
+#
+# $$s_l[j] = \frac{2}{M(M-1)} \sum_{m < m'} u_{l,m}[j]\, u_{l,m'}[j],$$
+#
+# with $u$ the unit vector of all layers' activations together.
+# On five sentences we can take every pair; `neuron_scores` uses $\left(\sum_m u\right)^2 - \sum_m u^2$ instead:
 
 # %%
-tables = run.stage("regions")
+few = np.stack([run.activations().layer(layer)[:, :5] for layer in (0, -1)], axis=2).astype(float)
+unit = few / np.linalg.norm(few.reshape(*few.shape[:2], -1), axis=-1)[..., None, None]
+first, second = np.triu_indices(few.shape[1], k=1)
+by_every_pair = (unit[:, first] * unit[:, second]).mean(axis=1)  # [language, layer, neuron]
+assert np.allclose(regions.neuron_scores(few), by_every_pair, atol=1e-6)
+
+# %% [markdown]
+# ## Four rules, and yours
+#
+# - `zscore`, the paper's: the score stands more than two standard deviations above its mean over the languages.
+# - `calibrated`: the language is prominent on the neuron beyond what shuffled languages give, at a false discovery rate of 5 %; several languages may share a neuron.
+# - `lape`: how often the neuron is active depends most on the language {cite}`tang2024language`.
+# - `ap`: the neuron's mean activation detects the language among all sentences {cite}`kojima2024multilingual`.
+#
+# The first of them in plain code:
+
+
+# %%
+def two_deviations(activations):
+    """Neurons whose score is more than two standard deviations above its mean over languages."""
+    score = regions.neuron_scores(activations)  # [language, layer, neuron]
+    spread = score.std(axis=0)
+    return score - score.mean(axis=0) > np.where(spread > 0, 2 * spread, np.inf)
+
+
+if len(run.corpus().languages) > 5:  # with five languages no z can be above 2
+    fast = regions.key_regions(run.activations(), "zscore", seed=run.seed)
+    assert np.array_equal(fast.region, two_deviations(run.activations()))
+
+# %% [markdown]
+# A rule of your own is such a function: activations in, a boolean array [language, layer, neuron] out.
+# Add it to this list, and it has its null, its row in every table and its place in every figure below.
+
+# %%
+chosen = list(run.regions())  # names of rules, or functions: [*run.regions(), two_deviations]
+
+# %% [markdown]
+# ## How many neurons, and how many by chance?
+
+
+# %%
+@run.table
+def region_null():
+    """Share of all neurons that are key to some language, as they are and with languages shuffled."""
+    for rule, found in run.regions(chosen).items():
+        shares = {"share": found.share, "share_shuffled": found.expected_share}
+        yield {"rule": rule, **shares, "n_neurons": sum(found.widths)}
+
 
 # %% tags=["hide-input"]
-glue("region_null", region_charts.null_shares(tables["region_null"]))
+glue("region_null", draw.null_shares(region_null))
 
 # %% tags=["hide-input"]
-null = tables["region_null"].set_index("method")
 text = Markdown(
     "**What we see.** "
     + "; ".join(
-        f"`{method}` calls {row.share:.1%} of the neurons key to some language, and {row.share_shuffled:.1%} "
+        f"`{row.rule}` calls {row.share:.1%} of the neurons key to some language, and {row.share_shuffled:.1%} "
         "when the languages are shuffled"
-        for method, row in null.iterrows()
+        for row in region_null.itertuples()
     )
     + "."
 )
@@ -98,64 +155,128 @@ glue("region_null_sentence", text)
 
 # %% [markdown]
 # ## Where do they lie?
-#
-# One strip a layer; the ticks are what chance selects.
+
+
+# %%
+@run.table
+def region_counts():
+    """Key neurons of each language in each layer, and how many shuffled languages have."""
+    for rule, found in run.regions(chosen).items():
+        for index, (layer, width) in enumerate(zip(found.layers, found.widths, strict=True)):
+            for row, language in enumerate(found.languages):
+                count = int(found.count[row, index])
+                at = {"rule": rule, "layer": layer, "layer_index": index, "language": language}
+                yield at | {"count": count, "share": count / width, "expected": found.expected[row, index]}
+
 
 # %% tags=["hide-input"]
-region_charts.region_atlas(tables["region_counts"])
+draw.region_atlas(region_counts)
 
 # %% [markdown]
 # The paper finds key neurons crowded in the first and last layers.
-# The share of each region in the first and last tenth of the layers, beside the share that an even spread would have:
+# Here is the share of each region that lies in the first and last tenth of the layers, beside the share that an even spread would have.
+# Encoder and decoder, where a model has both, have two ends each.
+
+
+# %%
+@run.table
+def region_concentration():
+    """Share of each region in the outer tenths of the layers, with interval, beside an even spread."""
+    for rule, found in run.regions(chosen).items():
+        outer, widths = regions.outer_layers(found.layers), np.array(found.widths)
+        for stack, within in regions.stacks(found.layers).items():
+            uniform = widths[within & outer].sum() / widths[within].sum()
+            for language, count in zip(found.languages, found.count, strict=True):
+                n_neurons, n_outer = int(count[within].sum()), int(count[within & outer].sum())
+                share = n_outer / n_neurons if n_neurons else np.nan
+                low, high = map(float, wilson(share, n_neurons))
+                at = {"rule": rule, "stack": stack, "language": language, "share_outer": share}
+                yield at | {"low": low, "high": high, "uniform": uniform, "n_neurons": n_neurons}
+
 
 # %% tags=["hide-input"]
-region_charts.concentration(tables["region_concentration"])
+draw.concentration(region_concentration)
 
 # %% tags=["hide-input"]
-outer = tables["region_concentration"].query("n_neurons > 0")
-groups = outer.assign(crowded=outer.low > outer.uniform).groupby(["method", "stack"], sort=False)
-crowded = groups.crowded.agg(["sum", "size"]).reset_index()
+outer = region_concentration.query("n_neurons > 0")
+outer = outer.assign(more=outer.low > outer.uniform, fewer=outer.high < outer.uniform)
+groups = outer.groupby(["rule", "stack"], sort=False)[["more", "fewer"]].agg(["sum", "size"])
 Markdown(
-    "**What we see.** More of the region lies in the outer layers than an even spread gives, beyond its interval, for "
+    "**What we see.** Beyond its interval, more of the region than an even spread gives lies in the outer layers for "
     + ", ".join(
-        f"{row['sum']} of {row['size']} languages by `{row['method']}`"
-        + ("" if row["stack"] == "all" else f" in the {row['stack']}")
-        for _, row in crowded.iterrows()
+        f"{row['more', 'sum']} of {row['more', 'size']} languages by `{rule}`"
+        + ("" if stack == "all" else f" in the {stack}")
+        + f" (less for {row['fewer', 'sum']})"
+        for (rule, stack), row in groups.iterrows()
     )
-    + "."
+    + ". The paper's claim holds here only for those."
 )
 
 # %% [markdown]
 # ## Do languages share key neurons?
+#
+# The overlap of two regions is their Jaccard index, $|A \cap B| \,/\, |A \cup B|$.
+# Regions that keep their numbers in each layer and are otherwise drawn at random overlap too: that is the column `chance`.
+
+
+# %%
+@run.table
+def region_overlap():
+    """Jaccard index of every two languages' regions, and what chance gives."""
+    for rule, found in run.regions(chosen).items():
+        for stack, within in regions.stacks(found.layers).items():
+            widths = np.array(found.widths)[within]
+            for pair in combinations(found.languages, 2):
+                share, chance = regions.jaccard(*(found.of(language)[within] for language in pair), widths)
+                for source, target in (pair, pair[::-1]):
+                    at = {"rule": rule, "stack": stack, "source": source, "target": target}
+                    yield at | {"jaccard": share, "chance": chance}
+
 
 # %% tags=["hide-input"]
-region_charts.region_overlap(tables["region_overlap"])
+draw.region_overlap(region_overlap)
 
 # %% [markdown]
 # ## Do the rules agree?
 
-# %% tags=["hide-input"]
-region_charts.region_agreement(tables["region_agreement"])
-
-# %% [markdown]
-# ## Checks
-#
-# The neuron scores come from closed sums; on a few sentences the mean over all pairs gives the same.
 
 # %%
-import numpy as np
+@run.table
+def region_agreement():
+    """Jaccard index of the regions that two rules select for one language, and what chance gives."""
+    for (rule_a, a), (rule_b, b) in combinations(run.regions(chosen).items(), 2):
+        for stack, within in regions.stacks(a.layers).items():
+            widths = np.array(a.widths)[within]
+            for language in a.languages:
+                share, chance = regions.jaccard(a.of(language)[within], b.of(language)[within], widths)
+                at = {"rule_a": rule_a, "rule_b": rule_b, "stack": stack, "language": language}
+                yield at | {"jaccard": share, "chance": chance}
 
-few = np.stack([run.activations().layer(layer)[:, :5] for layer in (0, -1)], axis=2).astype(float)
-unit = few / np.linalg.norm(few.reshape(*few.shape[:2], -1), axis=-1)[..., None, None]
-first, second = np.triu_indices(few.shape[1], k=1)
-assert np.allclose(regions.neuron_scores(few), (unit[:, first] * unit[:, second]).mean(axis=1), atol=1e-6)
+
+# %% tags=["hide-input"]
+draw.region_agreement(region_agreement)
+
+# %% [markdown]
+# Every key neuron is kept by its place, for other work to start from.
+
+
+# %%
+@run.table
+def region_neurons():
+    """Every key neuron: rule, language, layer, neuron, and its score under the rule."""
+    for rule, found in run.regions(chosen).items():
+        language, layer, neuron = np.nonzero(found.region)
+        names = np.array(found.languages)[language]
+        at = {"rule": rule, "language": names, "layer_index": layer, "neuron": neuron}
+        yield pd.DataFrame(at | {"score": found.score[language, layer, neuron]})
+
 
 # %% [markdown]
 # ## What this does not show
 #
 # A z above 2 is no test of significance: with ten languages the largest possible value is 3, and one language far above the others is enough to reach 2, whatever the noise.
-# A neuron that answers to a language need not be needed for it: what its silence costs is measured in the next chapter, on other sentences.
+# A neuron that answers to a language need not be needed for it: what its silence costs is measured in [the next chapter](06_ablation.ipynb), on other sentences.
 # Sentences are averages over tokens, so a neuron that marks one word of a language may be missed by every rule but `lape`.
 
-# %% tags=["hide-input", "nbval-ignore-output"]
-run.provenance()
+# %% tags=["hide-cell", "nbval-ignore-output"]
+run.tables()

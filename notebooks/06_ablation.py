@@ -9,14 +9,14 @@
 # %% [markdown]
 # # What does a language lose without its neurons?
 #
-# If a region belongs to a language, silencing it should cost that language, and the others little.
-# The cost is the rise in bits per byte on sentences that the selection never saw.
-# A region of the same size drawn at random in each layer, and one whose neurons are as active, are silenced as well: only what exceeds them is the region's own.
+# A region was selected because its neurons answer to a language; whether the language needs them is another question.
+# Here each region is silenced while the model reads, and the cost is measured on sentences that the regions were not selected on.
+# Silencing any neurons costs something, so beside each region stand random ones of the same size.
 #
 # | | |
 # |---|---|
-# | **Reads** | the regions of the run, and the test split of its corpus |
-# | **Writes** | `silencing`, `selectivity`, `dose` (parquet) |
+# | **Reads** | the model, its activations, and sentences that its regions were not selected on |
+# | **Writes** | `costs`, `intact`, `silencing`, `selectivity`, `dose` |
 # | **Costs** | minutes for the lab: every region and every control is a pass over the text |
 
 # %% tags=["remove-cell"]
@@ -29,81 +29,235 @@ if importlib.util.find_spec("lingua_utils") is None:
     address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
-# %%
+# %% tags=["hide-input"]
+import numpy as np
+import pandas as pd
+import torch
 from IPython.display import Markdown
+from tqdm.auto import tqdm
 
-from lingua_utils.charts import region_figures as region_charts
+from lingua_utils import runs
+from lingua_utils.charts import ablation as draw
 from lingua_utils.charts import theme
-from lingua_utils.runs import run as runs
+from lingua_utils.measure import ablation
+from lingua_utils.measure.intervals import margin
+from lingua_utils.measure.perplexity import score
 
 theme.use()
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 revision: str = "main"  # a branch, a tag or a lab checkpoint
-corpus: str = "world"  # "world", "phrasebook", a published one such as "flores", or a path
-languages: str = "default"  # FLORES codes separated by spaces, or "default"
-n_sentences: int = 200  # meanings; 0 takes all there are
-digits: str = ""  # "none", "latin" or "native"; empty for the corpus's default
-pooling: str = "mean"  # "mean", "skip_first" or "last"
-dtype: str = "auto"  # "auto" (as saved), "float32", "bfloat16" or "float16"
-device: str = ""  # "cpu", "cuda" or "auto" (all GPUs together); empty for the best there is
+training_seed: int = 0  # of a lab model: the seed that it is trained with
+corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
+n_sentences: int = 200  # meanings; 0 takes all there are
+languages: str = "default"  # codes separated by spaces, or "default"
+digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
+pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
+dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
+device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+rules: str = "default"  # rules that select key neurons; default: all that can be had
+silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
+silenced_languages: str = "default"  # whose regions are silenced; default: all
+silenced_sentences: int = 60  # meanings to measure silencing on
+control_sentences: int = 20  # of these, to measure random regions on
+n_controls: int = 10  # random regions of each kind beside a region
+doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
+silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
+task: str = "cloze"  # what is asked: "cloze", "xstorycloze"
+n_items: int = 200  # items per language
+task_rule: str = (
+    "calibrated"  # whose regions are silenced while it is asked: "zscore", "calibrated", "lape", "ap"
+)
+silenced_items: int = 100  # items per language with a region silenced
+task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %%
-run = runs.Run(
-    model_id,
-    revision,
-    corpus=corpus,
-    languages=languages,
-    n_sentences=n_sentences,
-    digits=digits,
-    pooling=pooling,
-    dtype=dtype,
-    device=device,
-    seed=seed,
-    results=results,
-)
+# %% tags=["hide-input"]
+run = runs.from_parameters(globals())
 run
+
+# %% [markdown]
+# ## To silence
+#
+# A silent neuron contributes nothing to the residual stream: its row of the down-projection might as well be zero.
+# In plain code we set those weights to zero, measure, and put them back.
+# `silence` holds the neurons themselves at zero for the length of a `with` block and never touches a weight:
+
+
+# %%
+def without_rows(site, silent, texts):
+    """Nats of some texts with rows of one down-projection set to zero."""
+    module = run.loaded.module(site)
+    rows = module.weight.T if hasattr(module, "in_features") else module.weight  # [neuron, output]
+    kept = rows.clone()
+    rows[torch.from_numpy(silent)] = 0
+    nats = score(run.loaded, texts).nll
+    rows.copy_(kept)
+    return nats
+
+
+# %%
+texts, site = [column[0] for column in run.corpus("test").texts[:2]], run.loaded.sites[0]
+everywhere = np.zeros((len(run.loaded.sites), max(site.width for site in run.loaded.sites)), dtype=bool)
+everywhere[0, : site.width : 2] = True  # every other neuron of the first layer
+before = score(run.loaded, texts).nll
+with ablation.silence(run.loaded, everywhere):
+    silent = score(run.loaded, texts).nll
+assert np.allclose(silent, without_rows(site, everywhere[0, : site.width], texts), rtol=1e-3)
+assert np.array_equal(score(run.loaded, texts).nll, before) and not np.allclose(silent, before)
+
+# %% [markdown]
+# ## What is silenced
+#
+# For each language: its region, parts of it (the strongest neurons first), and random neurons, as many in each layer; either any others (`layer`), or others of a like magnitude (`magnitude`).
+
+# %%
+asked = run.settings
+found = run.regions(asked.names("silenced_rules") or asked.names("rules"))
+languages = asked.names("silenced_languages") or run.corpus().languages
+shares = sorted({1.0, *map(float, asked.doses.split())})
+
+
+def to_silence(selected, language):
+    """Sets of neurons, each with what it is, which draw, and its share of the region."""
+    region = selected.of(language)
+    for share in shares:
+        yield "region", 0, share, selected.strongest(language, share)
+    kinds = {"layer": None, "magnitude": ablation.mean_magnitudes(run.activations())} if region.any() else {}
+    for kind, size in kinds.items():
+        drawn = ablation.random_regions(region, asked.n_controls, run.seed, size, selected.widths)
+        yield from ((kind, draw, 1.0, control) for draw, control in enumerate(drawn))
+
+
+# %% [markdown]
+# The cost of a sentence is how many nats more the model needs for it.
+# All costs are measured once and kept, sentence by sentence; everything below is arithmetic on this table.
+
+
+# %%
+@run.table
+def costs():
+    """Nats that each sentence costs more with neurons silent."""
+    means = ablation.mean_activations(run.activations()) if asked.silence_to == "mean" else None
+    chosen = run.corpus("test").select(slice(0, asked.silenced_sentences))
+    wide = ablation.SilencingText(run.loaded, chosen, asked.silence_to, means)
+    short = ablation.SilencingText(
+        run.loaded, chosen.select(slice(0, asked.control_sentences)), asked.silence_to, means
+    )
+    pairs = [(rule, language) for rule in found for language in languages]
+    for rule, language in tqdm(pairs, desc="silencing", unit=" regions"):
+        for kind, draw_, share, silent in to_silence(found[rule], language):
+            changed = (wide if kind == "region" else short).change(silent)
+            at = {"rule": rule, "region_language": language, "what": kind, "draw": draw_, "share": share}
+            at |= {"n_neurons": int(silent.sum())}
+            for text_language, nll, n_bytes in zip(
+                chosen.languages, changed.nll, changed.n_bytes, strict=True
+            ):
+                yield pd.DataFrame(at | {"text_language": text_language, "nll": nll, "n_bytes": n_bytes})
+
+
+# %%
+@run.table
+def intact():
+    """Bits per byte of each language with the model as it is."""
+    chosen = run.corpus("test").select(slice(0, asked.silenced_sentences))
+    whole = ablation.SilencingText(run.loaded, chosen).intact
+    return pd.DataFrame({"text_language": chosen.languages, "intact": whole})
+
 
 # %% [markdown]
 # ## The matrix
 #
-# Rows are the regions that are silenced, columns the languages of the text.
-# Colour is the change in bits per byte; red is a cost.
+# A cost in bits per byte is a ratio of sums, $\sum \text{nats} / \ln 2 / \sum \text{bytes}$; its interval takes the sentences as a sample.
+
 
 # %%
-tables = run.stage("ablation")
+def changes(rows):
+    """Costs of one silencing as a `Change`: arrays [language of the text, sentence]."""
+    order = list(dict.fromkeys(rows.text_language))
+    arrays = (rows[name].to_numpy().reshape(len(order), -1) for name in ("nll", "n_bytes"))
+    return ablation.Change(*arrays)
+
+
+def of_controls(rows):
+    """Costs of random regions in bits per byte, [draw, language of the text]."""
+    return np.stack([changes(draw_).per_byte for _, draw_ in rows.groupby("draw")])
+
+
+kinds = ("layer", "magnitude")
+regions_of = ["rule", "region_language"]
+
+
+# %%
+@run.table
+def silencing():
+    """Cost to each language of silencing each region, with interval, beside random regions."""
+    for (rule, language), rows in costs.groupby(regions_of, sort=False):
+        whole = rows.query("what == 'region' and share == 1")
+        change, n_languages = changes(whole), whole.text_language.nunique()
+        half = margin(change.influences)
+        for kind in kinds:
+            drawn = rows.query("what == @kind")
+            controls = of_controls(drawn) if len(drawn) else np.zeros((asked.n_controls, n_languages))
+            at = {"rule": rule, "region_language": language, "control_kind": kind}
+            at |= {"n_neurons": whole.n_neurons.iloc[0], "text_language": whole.text_language.unique()}
+            cost = {"change": change.per_byte, "low": change.per_byte - half, "high": change.per_byte + half}
+            spread = controls.std(axis=0, ddof=1) if len(controls) > 1 else np.nan
+            yield pd.DataFrame(
+                at | cost | {"control_mean": controls.mean(axis=0), "control_sd": spread}
+            ).merge(intact, on="text_language")
+
 
 # %% tags=["hide-input"]
-region_charts.silencing_matrix(tables["silencing"])
+draw.silencing_matrix(silencing)
 
 # %% [markdown]
 # ## Is the cost selective?
 #
-# Selectivity is what the own language loses more than the others, in standard deviations of the same difference under random regions.
+# A region is selective when its own language loses more than the others do, by more than it does under random regions.
+# Selectivity counts that difference in standard deviations of the same difference under random regions, on the same sentences.
+
+
+# %%
+@run.table
+def selectivity():
+    """Cost to the own language and to the others, and how it compares with random regions."""
+    for (rule, language), rows in costs.groupby(regions_of, sort=False):
+        whole = rows.query("what == 'region' and share == 1")
+        change, own = changes(whole), list(whole.text_language.unique()).index(language)
+        for kind in kinds:
+            drawn = rows.query("what == @kind")
+            controls = (
+                of_controls(drawn)
+                if len(drawn)
+                else np.zeros((asked.n_controls, whole.text_language.nunique()))
+            )
+            at = {"rule": rule, "region_language": language, "control_kind": kind}
+            at |= {"n_neurons": int(whole.n_neurons.iloc[0])}
+            beside = ablation.beside_controls(change.first(asked.control_sentences), own, controls)
+            yield at | ablation.own_and_others(change, own) | beside
+
 
 # %% tags=["hide-input"]
-region_charts.selectivity(tables["selectivity"])
-
+draw.selectivity(selectivity)
 
 # %% tags=["hide-input"]
-verdicts = tables["selectivity"].query("control_kind == 'layer'").copy()
+verdicts = selectivity.query("control_kind == 'layer'").copy()
 verdicts["both"] = verdicts.own_exceeds_others & verdicts.own_exceeds_controls
 Markdown(
     "**What we see.** A language's own text loses more than the others' and more than under any random region for "
     + ", ".join(
-        f"{rows.both.sum()} of {len(rows)} languages by `{method}` (own {rows.own.mean():+.3f}, others "
+        f"{rows.both.sum()} of {len(rows)} languages by `{rule}` (own {rows.own.mean():+.3f}, others "
         f"{rows.others.mean():+.3f}, random {rows.control_own.mean():+.3f} bits per byte)"
-        for method, rows in verdicts.groupby("method", sort=False)
+        for rule, rows in verdicts.groupby("rule", sort=False)
     )
     + "."
 )
 
 # %% [markdown]
-# Language by language: the change of its own text in bits per byte when its region is silenced, and whether that is
-# more than the others lose (`>others`) and more than under any random region of the same size (`>random`).
+# Language by language: the change of its own text in bits per byte when its region is silenced, and whether that is more than the others lose (`>others`) and more than under any random region of the same size (`>random`).
 
 # %% tags=["hide-input"]
 verdicts["answer"] = (
@@ -112,38 +266,30 @@ verdicts["answer"] = (
     + verdicts.own_exceeds_controls.map({True: " >random", False: ""})
 )
 verdicts.region_language = verdicts.region_language.map(theme.language_name)
-verdicts.pivot(index="region_language", columns="method", values="answer").rename_axis(index="language")
+verdicts.pivot(index="region_language", columns="rule", values="answer").rename_axis(index="language")
 
 # %% [markdown]
 # ## How much of a region matters?
 #
 # The strongest part of each region is silenced first.
 
-# %% tags=["hide-input"]
-region_charts.dose_response(tables["dose"])
-
-# %% [markdown]
-# ## Checks
-#
-# Silencing is a context: after it the model is as it was, to the last bit.
 
 # %%
-import numpy as np
-import torch
+@run.table
+def dose():
+    """Cost to the own language and to the others as more of a region is silenced."""
+    for (rule, language), rows in costs.groupby(regions_of, sort=False):
+        for share, part in rows.query("what == 'region'").groupby("share"):
+            own = list(part.text_language.unique()).index(language)
+            both = ablation.own_and_others(changes(part), own)
+            kept = {name: value for name, value in both.items() if name.startswith(("own", "others"))}
+            kept.pop("own_exceeds_others")
+            at = {"rule": rule, "region_language": language, "share": share}
+            yield at | {"n_neurons": int(part.n_neurons.iloc[0])} | kept
 
-from lingua_utils.measure.ablation import silence
 
-tokens = run.loaded.tokenizer(run.corpus("test").texts[0][0], return_tensors="pt").input_ids.to(
-    run.loaded.device
-)
-widest = max(site.width for site in run.loaded.sites)
-everything = np.stack([np.arange(widest) < site.width for site in run.loaded.sites])
-with torch.inference_mode():
-    before = run.loaded.model(tokens).logits
-    with silence(run.loaded, everything):
-        silent = run.loaded.model(tokens).logits
-    after = run.loaded.model(tokens).logits
-assert torch.equal(before, after) and not torch.equal(before, silent)
+# %% tags=["hide-input"]
+draw.dose_response(dose)
 
 # %% [markdown]
 # ## What this does not show
@@ -152,5 +298,5 @@ assert torch.equal(before, after) and not torch.equal(before, silent)
 # A small cost does not say that a neuron does nothing: others may stand in for it.
 # Bits per byte are an average over a text; what the model can no longer say is not read from them.
 
-# %% tags=["hide-input", "nbval-ignore-output"]
-run.provenance()
+# %% tags=["hide-cell", "nbval-ignore-output"]
+run.tables()

@@ -61,7 +61,7 @@ def make(source: str, run: Run, **names) -> dict:
     return names
 
 
-# ---- once ------------------------------------------------------------------------------------------------
+# ---- once -----------------------------------------------------------------------------------------------
 
 
 def test_a_table_computed_once_is_read_back_without_the_model(model, corpus, tmp_path, monkeypatch, capsys):
@@ -165,7 +165,7 @@ def test_a_patched_function_of_the_package_is_not_read_back_where_it_is_not_patc
 def test_what_cannot_be_fingerprinted_is_refused_by_name(run, tmp_path):
     source = "thing = object()\n\n@run.table\ndef odd():\n    yield {'value': str(thing)}\n"
     with pytest.raises(
-        ValueError, match="table 'odd' reads 'thing', a object, .*; make it inside the function"
+        ValueError, match=r"table 'odd' reads 'thing', a object, .*; make it inside the function"
     ):
         make(source, run)
 
@@ -202,7 +202,7 @@ def test_changed_weights_are_measured_anew(corpus, tmp_path, capsys):
     assert computed(capsys) == {"scores"}
 
 
-# ---- what is damaged, and what fails -----------------------------------------------------------------------
+# ---- what is damaged, and what fails --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "scores.parquet", "activations/activations.safetensors"])
@@ -241,7 +241,7 @@ def test_wrong_text_is_met_before_the_model_is_loaded(model, corpus, tmp_path, m
         a_run(model, corpus, tmp_path).activations()
 
 
-# ---- what is recorded ---------------------------------------------------------------------------------------
+# ---- what is recorded -----------------------------------------------------------------------------------
 
 
 def test_the_manifest_names_what_the_numbers_come_from(run, tmp_path):
@@ -266,7 +266,7 @@ def test_the_tables_of_a_run_are_listed_with_the_code_that_made_them(run, tmp_pa
     assert listed.loc["second", "reads"] == ["first"] and listed.loc["scores", "rows"] == 3
 
 
-# ---- text and parameters ------------------------------------------------------------------------------------
+# ---- text and parameters --------------------------------------------------------------------------------
 
 
 def test_of_a_file_without_splits_measuring_takes_the_sentences_that_selecting_did_not(

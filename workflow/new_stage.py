@@ -163,7 +163,9 @@ def lay_out(name: str, root: Path = ROOT) -> list[Path]:
 
 def main() -> int:
     """Command line: the name of the stage."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", help="a word such as cka")
     try:
         for path in lay_out(parser.parse_args().name):

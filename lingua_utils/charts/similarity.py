@@ -31,6 +31,26 @@ def scores_by_layer(similarity: pd.DataFrame, scale: str = "raw") -> alt.LayerCh
     )
 
 
+def scores_by_pairs(scores: pd.DataFrame) -> alt.FacetChart:
+    """LRDS and SADS of each layer over different sets of language pairs, with intervals and nulls.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The ``similarity_by_script`` table of one run, or another with a column ``pairs`` that names the set.
+    """
+    parts.need(scores, ["pairs", "layer", "layer_index", "lrds", "sads"])
+    table = scores[scores.layer != "all"].sort_values("layer_index")
+    rows = parts.long_scores(table, ["pairs", "layer"])
+    colour = parts.series_colour(rows, "pairs", title="languages with")
+    drawn = parts.score_lines(parts.chart_of(rows), parts.layer_axis(table.layer), colour, "pairs", "layer")
+    return parts.finish(
+        parts.by_score(drawn, height=parts.HEIGHT),
+        alt.Title("The two scores, by which languages are compared", subtitle=parts.BANDS),
+        f"LRDS and SADS over {rows.pairs.nunique()} sets of language pairs, layer by layer.",
+    )
+
+
 def variance_shares(variance: pd.DataFrame) -> alt.Chart:
     """What the neurons' variance goes with, layer by layer: the language, the meaning, or neither.
 

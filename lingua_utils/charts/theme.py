@@ -30,7 +30,6 @@ RULES = {"zscore": "#c2571a", "calibrated": "#2f7fc1", "lape": "#2e8b57", "ap": 
 
 # Until the window is wide enough, one legend entry per row; static images have no window.
 _LEGEND_COLUMNS = "(containerSize()[0] || 700) > 500 ? {} : {}"
-_RIGHT_TO_LEFT = {"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm"}
 
 # The default ten: every pair stays apart under normal, deuteranopic and protanopic sight, and every colour
 # has a contrast of at least 3 : 1 on white and on #121212. Found by a search under those constraints.
@@ -121,10 +120,10 @@ def language_heading(code: str) -> str:
 
 def language_attributes(code: str) -> str:
     """The ``lang`` and ``dir`` attributes that a browser needs for text in a language."""
-    iso, _, script = code.partition("_")
     language = _language(code)
-    tag = language.cldr.replace("_", "-") if language and language.cldr else iso
-    return f"lang='{html.escape(tag)}' dir='{'rtl' if script in _RIGHT_TO_LEFT else 'ltr'}'"
+    tag = language.tag if language else code.partition("_")[0]
+    direction = "rtl" if language and language.is_right_to_left else "ltr"
+    return f"lang='{html.escape(tag)}' dir='{direction}'"
 
 
 def language_scale(languages: Iterable[str]) -> alt.Scale:

@@ -416,7 +416,7 @@ def calibrated(
     statistic, material = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
     null = np.sort(statistic[1:], axis=None)
     region, *by_chance = (
-        (false_discovery_control(_pooled_p_values(found, null), axis=None) <= rate) & enough
+        _discoveries(_pooled_p_values(found, null), rate) & enough
         for found, enough in zip(statistic, material, strict=True)
     )
     ends = np.cumsum(activations.widths)[:-1]
@@ -651,6 +651,11 @@ def _prominence(values: np.ndarray, deal: np.ndarray, margin: float) -> tuple[np
     rest = np.abs(apart - apart.mean(axis=1, keepdims=True)).mean(axis=(0, 1))
     typical = MEAN_SIZE * rest * np.sqrt(n_languages / (n_languages - 1))
     return statistic, beyond > margin * typical
+
+
+def _discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
+    """Which of many hypotheses to reject at a false discovery rate (Benjamini and Hochberg 1995)."""
+    return (false_discovery_control(p_values.ravel()) <= rate).reshape(p_values.shape)
 
 
 def _pooled_p_values(statistic: np.ndarray, null: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ import pandas as pd
 from lingua_utils.measure.ablation import silence
 from lingua_utils.measure.intervals import wilson
 from lingua_utils.models.loading import LoadedModel
-from lingua_utils.text.languages import LANGUAGES, check_languages
+from lingua_utils.text.languages import LANGUAGES, check_languages, get_language
 from lingua_utils.text.world import Clause, World, clause_text, render
 
 METRICS = ("acc", "acc_bytes")
@@ -194,7 +194,7 @@ def accuracy(
 
 def languages_of(task: str, languages: Sequence[str]) -> tuple[str, ...]:
     """Those of some languages that a task has."""
-    return tuple(code for code in languages if task == "cloze" or LANGUAGES[code].xstory_cloze)
+    return tuple(code for code in languages if task == "cloze" or get_language(code).xstory_cloze)
 
 
 def accuracy_table(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
@@ -256,7 +256,7 @@ def _write_xstory_cloze(folder: Path, languages: Sequence[str]) -> Path:
 
     originals = Path(lm_eval.tasks.__file__).parent / "xstorycloze"
     configs = {}
-    for code in (LANGUAGES[language].xstory_cloze for language in languages):
+    for code in (get_language(language).xstory_cloze for language in languages):
         original = str(originals / f"default_{code}.yaml")
         configs[f"xstorycloze_{code}"] = {"include": original, "dataset_kwargs": {"revision": PARQUET}}
     return write_tasks(folder, "xstorycloze", configs)

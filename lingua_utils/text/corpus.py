@@ -18,6 +18,7 @@ from lingua_utils.text import published, readers
 from lingua_utils.text.languages import check_languages
 
 GENERATED = ("phrasebook", "world")
+NAMES = (*GENERATED, *published.SOURCES)
 SPLITS = ("train", "dev", "test", "devtest")
 DEFAULT_N_SENTENCES = 200
 
