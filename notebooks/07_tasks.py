@@ -65,9 +65,7 @@ doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
 silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
 task: str = "cloze"  # what is asked: "cloze", "xstorycloze"
 n_items: int = 200  # items per language
-task_rule: str = (
-    "calibrated"  # whose regions are silenced while it is asked: "zscore", "calibrated", "lape", "ap"
-)
+task_rule: str = "calibrated"  # whose regions are then silenced: "zscore", "calibrated", "lape", "ap"
 silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results

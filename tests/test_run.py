@@ -66,7 +66,7 @@ def make(source: str, run: Run, **names) -> dict:
 
 def test_a_table_computed_once_is_read_back_without_the_model(model, corpus, tmp_path, monkeypatch, capsys):
     first = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
-    monkeypatch.setattr(loading, "load_model", lambda *_, **__: pytest.fail("the model was loaded again"))
+    monkeypatch.setattr(Run, "_load", lambda _: pytest.fail("the model was loaded again"))
     capsys.readouterr()
     second = make(COUNTED, a_run(model, corpus, tmp_path))["scores"]
     pd.testing.assert_frame_equal(first, second)
@@ -77,7 +77,7 @@ def test_a_table_computed_once_is_read_back_without_the_model(model, corpus, tmp
     ("before", "after"),
     [
         ('"""Raw scores of each layer."""', '"""Other words."""'),
-        ("yield {", "yield {  # a comment"),
+        ("yield {", "# a comment\n        yield {"),
         ("for layer, vectors", "\n    for layer, vectors"),
     ],
     ids=["docstring", "comment", "layout"],
@@ -144,7 +144,7 @@ def key():
     yield {"share": found.share}
 """
     with monkeypatch.context() as patch:
-        patch.setitem(regions.RULES, "ap", lambda activations, **_: np.ones((3, 2, 32), dtype=bool))
+        patch.setitem(regions.RULES, "ap", lambda activations, **_: np.ones((3, 2, 128), dtype=bool))
         patched = make(source, run)["key"].share.item()
     assert patched == 1
     assert make(source, run)["key"].share.item() < 1
@@ -186,7 +186,7 @@ def test_tables_of_a_text_that_has_changed_leave_the_run(model, corpus, tmp_path
     make(READING, a_run(model, corpus, tmp_path))
     (corpus / "eng_Latn.txt").write_text("\n".join(reversed(tiny_models.TEXTS[0])) + "\n")
     changed = a_run(model, corpus, tmp_path)
-    make(COUNTED, changed, tmp_path)
+    make(COUNTED, changed)
     assert list(changed.tables().table) == ["scores"]
 
 
@@ -236,7 +236,7 @@ def test_a_table_that_fails_leaves_no_entry_and_no_file(run, tmp_path):
 
 def test_wrong_text_is_met_before_the_model_is_loaded(model, corpus, tmp_path, monkeypatch):
     (corpus / "eng_Latn.txt").write_text("only one\n")
-    monkeypatch.setattr(loading, "load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(Run, "_load", lambda _: pytest.fail("the model was loaded"))
     with pytest.raises(ValueError, match="eng_Latn"):
         a_run(model, corpus, tmp_path).activations()
 

@@ -214,16 +214,15 @@ def _is_packaged(function: FunctionType) -> bool:
 
 
 def _is_installed(value: Any) -> bool:
-    """Whether a function or class is part of an installed library, not of a notebook or a script."""
-    module = getattr(value, "__module__", None) or ""
-    if module == "__main__":
-        return False
-    place = getattr(sys.modules.get(module), "__file__", None)
-    return (
-        place is None
-        or "site-packages" in place
-        or Path(place).is_relative_to(Path(json.__file__).parents[1])
-    )
+    """Whether a function or class is part of Python or of an installed library, not of a notebook."""
+    if isinstance(value, FunctionType):
+        place = value.__code__.co_filename
+    else:
+        place = getattr(sys.modules.get(getattr(value, "__module__", "")), "__file__", None) or ""
+        if not place and getattr(value, "__module__", "") != "__main__":
+            return True  # a class of an extension module
+    library = Path(json.__file__).parents[1]
+    return place.startswith("<frozen") or "site-packages" in place or Path(place).is_relative_to(library)
 
 
 def _path(module: str) -> Path | None:

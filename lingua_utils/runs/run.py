@@ -192,7 +192,7 @@ class Run:
             except (FileNotFoundError, ValueError) as error:
                 _say(f"{error}; capturing again")
         else:
-            _say(f"activations: not yet in {self!r}; capturing")
+            _say(f"activations: not yet in {self.settings.folder}; capturing")
         start = time.perf_counter()
         text = self.corpus()  # first: what is wrong with it is told before a model is loaded
         captured = capture(self.loaded, text, pooling=self.settings.pooling)
@@ -297,7 +297,7 @@ class Run:
     def _read(self, name: str, key: str, path: Path) -> pd.DataFrame | None:
         entry = self.manifest.get("tables", {}).get(name, {})
         if entry.get("key") != key:
-            why = "its code or what it reads has changed" if entry else f"not yet in {self!r}"
+            why = "its code or what it reads has changed" if entry else f"not yet in {self.settings.folder}"
             _say(f"{name}: {why}; computing")
             return None
         try:

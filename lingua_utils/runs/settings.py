@@ -71,7 +71,7 @@ class RunSettings:
     )
     task: str = _setting("cloze", "what is asked", ("cloze", "xstorycloze"), of="accuracy tasks")
     n_items: int = _setting(200, "items per language", at_least=1, of="accuracy tasks")
-    task_rule: str = _setting("calibrated", "whose regions are silenced while it is asked", RULES, of="tasks")
+    task_rule: str = _setting("calibrated", "whose regions are then silenced", RULES, of="tasks")
     silenced_items: int = _setting(100, "items per language with a region silenced", at_least=1, of="tasks")
     task_controls: int = _setting(1, "random regions beside each", at_least=0, of="tasks")
 
@@ -219,12 +219,3 @@ def _check_place(name: str, value: str) -> None:
         raise ValueError(f"{name} is {value!r}, which names no {name} of its own; give its name or its path")
     if any(ord(letter) < 32 for letter in value):
         raise ValueError(f"{name} is {value!r}; a name has no control characters")
-
-
-def main() -> None:
-    """Print the parameters cell of a stage notebook: ``python -m lingua_utils.runs.settings``."""
-    print(parameters_cell())
-
-
-if __name__ == "__main__":
-    main()
