@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 RUNS ?= runs/lab.csv
 RESULTS ?= results
 BUILD ?= _build
+SMALL := _build/small
 CORES ?= 2
 
 BIN := .venv/bin
@@ -14,7 +15,7 @@ export HF_HUB_DISABLE_PROGRESS_BARS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs results pages book test lint bench publish serve clean
+.PHONY: help setup pairs results pages book small test stage lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -38,19 +39,32 @@ notebooks/%.ipynb: notebooks/%.py pyproject.toml | $(READY)
 
 pairs: $(PAIRS)  ## generate the .ipynb of every notebook from its .py
 
+SNAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --profile workflow/profiles/local --cores $(CORES) \
+	--config runs=$(RUNS) results=$(RESULTS) --
+
+# A row that fails stops no other, nor the chapters; the failure is told at the end.
 results: $(READY) pairs  ## train and measure every row of RUNS
-	$(BIN)/snakemake --snakefile workflow/Snakefile --profile workflow/profiles/local --cores $(CORES) --config runs=$(RUNS) results=$(RESULTS)
+	@failed=0; $(SNAKE) runs || failed=1; $(SNAKE) chapters || failed=1; exit $$failed
 
 pages: $(READY)  ## build the book from the results that are there
 	$(BIN)/python workflow/pages.py --runs $(RUNS) --results $(RESULTS) --output $(BUILD)
 
-book: results  ## train, measure and build the book
-	$(MAKE) --no-print-directory pages
+book: $(READY)  ## train, measure and build the book
+	@$(BIN)/python workflow/pages.py --check --runs $(RUNS) --output $(BUILD)
+	@failed=0; $(MAKE) --no-print-directory results || failed=1; \
+	$(MAKE) --no-print-directory pages || failed=1; exit $$failed
 
-test: $(READY) pairs  ## run every test
+small: $(READY) pairs  ## build the small book that the tests read
+	@LINGUA_CHECKPOINTS=$(CURDIR)/$(SMALL)/checkpoints $(MAKE) --no-print-directory book RUNS=runs/small.csv \
+		RESULTS=$(CURDIR)/$(SMALL)/results BUILD=$(CURDIR)/$(SMALL)/_build
+
+test: $(READY) pairs small  ## run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES)
+
+stage: $(READY)  ## lay out a new stage: make stage NAME=cka
+	$(BIN)/python workflow/new_stage.py $(NAME)
 
 lint: $(READY)  ## check and format the code
 	$(BIN)/ruff check --fix .

@@ -99,7 +99,7 @@ def by_every_pair(vectors):
 
 
 # %% [markdown]
-# A thousand sentences in ten languages make fifty million pairs, but the sums close: with $u$ the unit vectors, $\|\sum u\|^2$, $\sum_l \|\sum_m u\|^2$ and $\sum_m \|\sum_l u\|^2$ hold all that the three means need ({eq}`closed <closed>` on [the method page](../book/method.md)).
+# A thousand sentences in ten languages make fifty million pairs, but the sums close: with $u$ the unit vectors, $\|\sum u\|^2$, $\sum_l \|\sum_m u\|^2$ and $\sum_m \|\sum_l u\|^2$ hold all that the three means need ({eq}`closed-form` on [the method page](../book/method.md)).
 # `pair_means` uses them, in time linear in the number of sentences:
 
 # %%

@@ -40,6 +40,7 @@ from lingua_utils.charts import tasks as draw
 from lingua_utils.charts import theme
 from lingua_utils.measure import tasks as measure
 from lingua_utils.measure.ablation import mean_activations, random_regions
+from lingua_utils.measure.intervals import matched_change
 
 theme.use()
 
@@ -174,7 +175,7 @@ def tasks():
     for rule, language, draw_, region in tqdm(list(to_silence(selected)), desc=asked.task):
         correct = intact if region is None else harness.correct(region, asked.silenced_items, **held)
         at = {"rule": rule, "region_language": language, "draw": draw_}
-        change = measure.change(intact[:, : correct.shape[1], 0], correct[..., 0])
+        change = matched_change(intact[:, : correct.shape[1], 0], correct[..., 0])
         part = measure.accuracy_table(harness, correct).assign(**at)
         yield part.assign(**dict(zip(("change", "change_low", "change_high"), change, strict=True)))
 

@@ -1,12 +1,14 @@
-"""The small book: the whole pipeline on the smallest lab model, run once for all tests that look at it."""
+"""What tests share: folders of their own, and the small book that `make small` builds before they start."""
 
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import settings
+from in_process import run_notebook
 from xdist.scheduler import LoadScopeScheduling
 
 from lingua_utils.runs import sheets
@@ -31,9 +33,20 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFile(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory):
+    """Nothing that a user has named by an environment variable is read or written by a test."""
+    places = {"LINGUA_CHECKPOINTS": "checkpoints", "LINGUA_DATA": "data", "HF_HOME": "hub"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LINGUA_HOME", raising=False)
+        for name, place in places.items():
+            patch.setenv(name, str(tmp_path_factory.mktemp(place)))
+        yield
+
+
 @dataclass(frozen=True)
 class SmallBook:
-    """What `make book` made of `runs/small.csv`, in a folder of its own."""
+    """What `make small` made of `runs/small.csv`, in a folder of its own."""
 
     folder: Path
 
@@ -50,7 +63,7 @@ class SmallBook:
         return ROOT / "runs" / "small.csv"
 
     @property
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[sheets.Row]:
         return sheets.read_sheet(self.sheet)
 
     @property
@@ -62,26 +75,17 @@ class SmallBook:
 
     def make(self, target: str, sheet: Path | None = None, results: Path | None = None):
         """Run a target of the Makefile on the small sheet, or on another sheet into another folder."""
-        settings = {
-            "RUNS": sheet or self.sheet,
-            "RESULTS": results or self.results,
-            "BUILD": self.folder / "_build",
-        }
-        command = [
-            "make",
-            "--no-print-directory",
-            target,
-            *(f"{name}={value}" for name, value in settings.items()),
-        ]
+        places = {"RUNS": sheet or self.sheet, "RESULTS": results or self.results}
+        places["BUILD"] = (results.parent if results else self.folder) / "_build"
+        command = ["make", "--no-print-directory", target, *(f"{name}={at}" for name, at in places.items())]
         return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="session")
-def small_book(tmp_path_factory) -> SmallBook:
-    """The small book, built once a session."""
-    book = SmallBook(tmp_path_factory.mktemp("small_book"))
-    done = book.make("book")
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+def small_book() -> SmallBook:
+    """The small book, as it was built before the tests began."""
+    book = SmallBook(ROOT / "_build" / "small")
+    assert (book.html / "index.html").is_file(), "there is no small book: `make small` builds it"
     return book
 
 
@@ -89,3 +93,26 @@ def small_book(tmp_path_factory) -> SmallBook:
 def built_book(small_book) -> Path:
     """Folder of the small book's HTML."""
     return small_book.html
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What a notebook left behind."""
+
+    names: dict
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table that it made."""
+        return self.names[name]
+
+
+@pytest.fixture
+def small_run(small_book, monkeypatch):
+    """Runs a stage notebook on the smallest lab model, into a folder: ``small_run(notebook, folder)``."""
+    monkeypatch.setenv("LINGUA_CHECKPOINTS", str(small_book.folder / "checkpoints"))
+    small = {"model_id": "lab/bloom-xs", "revision": "step000100", "n_sentences": 12}
+
+    def run(notebook: str | Path, folder: Path, **parameters) -> Executed:
+        return Executed(run_notebook(notebook, **small, results=str(folder), **parameters))
+
+    return run

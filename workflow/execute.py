@@ -4,12 +4,14 @@
         --parameters '{"model_id": "lab/bloom-m", "revision": "step000600"}'
 
 Each notebook gets those of the parameters that it declares. An executed copy is written beside the results
-whether the run succeeds or fails; after a failure the notebooks that follow are not started.
+whether the run succeeds or fails; after a failure the notebooks that follow are not started, unless they are
+to be kept going. Interrupted, it takes its kernel with it.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -35,15 +37,22 @@ class WarmEngine(NBClientEngine):
     def execute_managed_notebook(cls, nb_man, kernel_name, log_output=False, **options):
         """Execute in the kernel that is there; the first call starts it."""
         if cls.kernel is None:
+            # A kernel is a process group of its own: whatever it started ends with it.
             cls.kernel = AsyncKernelManager(kernel_name=kernel_name)
         PapermillNotebookClient(nb_man, km=cls.kernel, kernel_name=kernel_name, timeout=None).execute()
 
     @classmethod
-    async def shut_down(cls) -> None:
-        """Stop the kernel, if one was started."""
-        if cls.kernel is not None:
-            await cls.kernel.shutdown_kernel(now=True)
-            cls.kernel = None
+    def end(cls) -> None:
+        """End the kernel, if one was started, and all that it started."""
+        provisioner = cls.kernel and cls.kernel.provisioner
+        process = getattr(provisioner, "process", None)
+        if process is not None and process.poll() is None:
+            if hasattr(os, "killpg"):
+                os.killpg(os.getpgid(process.pid), signal.SIGKILL)
+            else:
+                process.kill()
+            process.wait()
+        cls.kernel = None
 
 
 papermill_engines.register("warm", WarmEngine)
@@ -106,18 +115,30 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="+")
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--parameters", type=json.loads, default={})
+    parser.add_argument("--keep-going", action="store_true", help="run what follows a failure too")
     arguments = parser.parse_args()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    with tempfile.TemporaryDirectory() as scratch:
-        for number, name in enumerate(arguments.notebooks):
-            if number:
-                empty_kernel(Path(scratch))
-            try:
-                execute(name, arguments.to, arguments.parameters)
-            except papermill.PapermillExecutionError as error:
-                print(f"{arguments.to / name}.ipynb failed: {error.ename}: {error.evalue}", file=sys.stderr)
-                return 1
-    return 0
+    # Asked to end, it ends as when it is interrupted: through the block that ends the kernel.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    failed = 0
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            for number, name in enumerate(arguments.notebooks):
+                if number:
+                    empty_kernel(Path(scratch))
+                try:
+                    execute(name, arguments.to, arguments.parameters)
+                except papermill.PapermillExecutionError as error:
+                    told = f"{arguments.to / name}.ipynb failed: {error.ename}: {error.evalue}"
+                    print(told, file=sys.stderr)
+                    failed = 1
+                    if not arguments.keep_going:
+                        break
+    except KeyboardInterrupt:
+        failed = 128 + signal.SIGINT
+    finally:
+        WarmEngine.end()
+    return failed
 
 
 if __name__ == "__main__":

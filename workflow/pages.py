@@ -3,18 +3,18 @@
     python workflow/pages.py --runs runs/lab.csv --results results --output _build
 
 The tracked notebooks carry no outputs, so the book is built from a staged copy in ``<output>/source``: the
-prose as it is, every chapter as it was last executed, and below "Every run" the stage notebooks of every row
-of the sheet with an index of key numbers for each model. Only files whose content changed are rewritten, so
-that building again is quick.
+prose as it is, every chapter as it was last executed, and below "Every run" the notebooks of every row of the
+sheet, with an index of key numbers for each model. What failed is listed with its error, and the book is made
+all the same. Only files whose content changed are rewritten, so that building again is quick.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,51 +27,74 @@ from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
+GLUED = re.compile(r"\{glue:?(?:text|any|md)?\}`([^`:]+)::([^`:]+)|\{glue:?\w*\} (\S+)\n:doc: (\S+)")
 
 
 @dataclass(frozen=True)
 class RunPages:
     """The pages of one row of the sheet: where its executed notebooks are, and what the book calls it."""
 
-    row: dict
+    row: sheets.Row
     folder: Path
 
     @property
     def model(self) -> str:
-        return self.row["model_id"].removeprefix("lab/")
+        return self.row.settings.model_id.removeprefix("lab/")
 
     @property
-    def place(self) -> str:
-        """Name of the run in a title: its model and how far it was trained."""
-        step = progress(self.row["revision"]).step
-        return f"{self.model} at " + (self.row["revision"] if step is None else f"step {step:,}")
+    def revision(self) -> str:
+        """How far the model was trained, and what else the row asks for that is not at its default."""
+        name = self.row.settings.revision
+        step = progress(name).step
+        _, *changed = self.row.settings.folder.name.split("+")
+        return ", ".join([name if step is None else f"step {step:,}", *changed])
 
     @property
     def page(self) -> PurePosixPath:
         """Folder of the run's pages in the book."""
-        return PurePosixPath("runs", *self.folder.parts[-3:])
+        return PurePosixPath("runs", *map(slug, self.row.settings.folder.parts))
 
     @property
     def notebooks(self) -> list[Path]:
-        """Executed notebooks of the run's stages; those that failed or were never run are not there."""
-        return [
-            path
-            for name in sheets.notebooks_of(self.row)
-            if (path := self.folder / f"{name}.ipynb").is_file()
-        ]
+        """Executed notebooks of the run's stages, those that failed too."""
+        paths = [self.folder / f"{name}.ipynb" for name in self.row.notebooks]
+        return [path for path in paths if path.is_file()]
+
+    @property
+    def error(self) -> str | None:
+        """Why the run is not finished; None where it is."""
+        if (self.folder / "finished").is_file():
+            return None
+        told = next(filter(None, map(error_in, self.notebooks)), None)
+        log = self.folder / "log.txt"
+        lines = log.read_text(encoding="utf-8").split("\n") if log.is_file() else []
+        return told or next((line for line in reversed(lines) if line.strip()), "it was not run")
 
 
-def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> list[Path]:
-    """Write the book's source tree; return the files that changed.
+def error_in(path: Path) -> str | None:
+    """The error that an executed notebook ended with, in one line; None where there is none."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return f"{path.stem}: {output.ename}: {output.evalue}".partition("\n")[0]
+    return None
+
+
+def slug(name: str) -> str:
+    """A name as a part of an address: other characters become dashes, and a hash keeps names apart."""
+    plain = re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> tuple[list[Path], list[str]]:
+    """Write the book's source tree; return the files that changed, and a line for everything that failed.
 
     Raises
     ------
-    FileNotFoundError
-        Naming the first chapter that has not been executed, and the command that executes it.
     ValueError
         When a page pastes a value that the notebook does not hold.
     """
-    runs = [RunPages(row, sheets.run_of(row, results).folder) for row in sheets.read_sheet(sheet)]
+    runs = [RunPages(row, row.run(results).folder) for row in sheets.read_sheet(sheet)]
     files: dict[PurePosixPath, bytes] = {}
     for name in PROSE:
         for path in [root / name] if (root / name).is_file() else sorted((root / name).rglob("*")):
@@ -79,87 +102,92 @@ def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> list[P
             if path.is_file() and "published" not in relative.parts and "__pycache__" not in relative.parts:
                 files[relative] = path.read_bytes()
     toc = yaml.safe_load(files[PurePosixPath("_toc.yml")])
-    unmeasured = _unmeasured(runs)
-    for chapter in (chapter.with_suffix(".ipynb") for chapter in _chapters(toc)):
-        if chapter.stem in unmeasured:
-            files[chapter] = _unmeasured_page(root / chapter, unmeasured[chapter.stem], sheet)
+    entries = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    missing: dict[str, str] = {}
+    for chapter in (PurePosixPath(f"{entry}.ipynb") for entry in entries if entry.startswith("notebooks/")):
+        path, why = _executed(chapter.stem, runs, results, sheet)
+        if why:
+            missing[chapter.stem] = why
+            files[chapter] = _unmeasured_page(root / chapter, why)
         else:
-            files[chapter] = _executed(chapter.stem, runs, results, sheet).read_bytes()
+            files[chapter] = path.read_bytes()
     for page in [page for page in files if page.suffix == ".md"]:
-        files[page] = _without_glue(page, files[page].decode(), unmeasured).encode()
+        files[page] = _without_glue(page, files[page].decode(), missing).encode()
     pages = set(files)
-    for run in runs:
-        for path in run.notebooks:
-            page = run.page / path.name
-            files[page] = _run_page(path, run, page, pages)
-    part = {"caption": "Every run", "chapters": []}
+    part: dict = {"caption": "Every run", "chapters": []}
     for model, of_model in _by_model(runs):
         index = of_model[0].page.parent / "index"
+        sections = []
+        for run in of_model:
+            for path in run.notebooks:
+                page = run.page / path.name
+                files[page] = _run_page(path, run, page, pages)
+                sections.append({"file": str(page.with_suffix(""))})
         files[index.with_suffix(".md")] = _model_page(model, of_model).encode()
-        sections = [{"file": str(run.page / path.stem)} for run in of_model for path in run.notebooks]
         part["chapters"].append({"file": str(index), **({"sections": sections} if sections else {})})
     toc["parts"].append(part)
     files[PurePosixPath("_toc.yml")] = yaml.safe_dump(toc, sort_keys=False).encode()
     _check_glue(files)
-    return _write(files, source)
+    failed = [f"{run.row.settings.folder}: {run.error}" for run in runs if run.error]
+    failed += [f"chapter {name}: {why}" for name, why in missing.items() if why.startswith("not run")]
+    return _write(files, source), failed
 
 
-def _chapters(toc: dict) -> list[PurePosixPath]:
-    """Pages of the table of contents that are notebooks."""
-    entries = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
-    return [PurePosixPath(entry) for entry in entries if entry.startswith("notebooks/")]
+def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> tuple[Path | None, str]:
+    """The executed copy of a chapter, or why there is none.
 
-
-def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Path:
-    """The executed copy of a chapter: of the last row that goes through it, or run once for the sheet."""
-    folders = [run.folder for run in reversed(runs) if name in sheets.notebooks_of(run.row)]
-    for folder in [*folders[:1], results / "chapters"]:
-        if (folder / f"{name}.ipynb").is_file():
-            return folder / f"{name}.ipynb"
-    raise FileNotFoundError(
-        f"chapter {name} is not among the executed notebooks in {results}; run `make results RUNS={sheet}`"
+    It is that of the last row that went through it, or was run once for the sheet.
+    """
+    stages = [part for part in sheets.STAGES if part.notebook == name]
+    asking = [run.folder for run in reversed(runs) if name in run.row.notebooks]
+    if stages and stages[0].per == "run" and not asking:
+        return None, f"in `{sheet.name}` no row has the stage `{stages[0].name}`"
+    if name == "02_lab" and not any(run.row.settings.model_id.startswith("lab/") for run in runs):
+        return None, f"in `{sheet.name}` no row has a model of the lab"
+    errors = []
+    for folder in [*asking, results / "chapters"]:
+        path = folder / f"{name}.ipynb"
+        if path.is_file():
+            error = error_in(path)
+            if error is None:
+                return path, ""
+            errors.append(error)
+    return (
+        None,
+        f"not run: {errors[0] if errors else f'`make results RUNS={sheet}` was not, or it failed before'}",
     )
 
 
-def _unmeasured(runs: list[RunPages]) -> dict[str, str]:
-    """Chapters that a sheet does not ask for, and why not."""
-    asked = {name for run in runs for name in sheets.notebooks_of(run.row)}
-    missing = {
-        name: f"no row has the stage `{stage}`"
-        for stage, name in sheets.NOTEBOOKS.items()
-        if name not in asked
-    }
-    if not any(run.row["model_id"].startswith("lab/") for run in runs):
-        missing["02_lab"] = "no row has a model of the lab"
-    return missing
-
-
-def _unmeasured_page(path: Path, why: str, sheet: Path) -> bytes:
+def _unmeasured_page(path: Path, why: str) -> bytes:
     """A chapter that was not run: its text and code, under a note that says so."""
     notebook = nbformat.read(path, as_version=4)
-    note = (
-        f":::{{note}}\nNot measured: in `{sheet.name}`, {why}. Below is the chapter as it would be run.\n:::"
-    )
+    note = f":::{{note}}\nNot measured: {_plain(why)}. Below is the chapter as it would be run.\n:::"
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="unmeasured"))
     return nbformat.writes(notebook).encode()
 
 
-def _without_glue(page: PurePosixPath, text: str, unmeasured: dict[str, str]) -> str:
+def _without_glue(page: PurePosixPath, text: str, missing: dict[str, str]) -> str:
     """A page with a note in place of what it pastes from chapters that were not run."""
 
     def noted(match: re.Match) -> str:
         target = _target(page, match[4]) if match[4] else None
-        if target is None or target.stem not in unmeasured:
+        if target is None or target.stem not in missing:
             return match[0]
-        return f"{{note}}\nNot measured: {unmeasured[target.stem]}."
+        return f"{{note}}\nNot measured: {_plain(missing[target.stem])}."
 
     return GLUED.sub(noted, text)
+
+
+def _plain(text: str) -> str:
+    """Text of an error as it can stand in Markdown."""
+    return re.sub(r"([<>$|*_\\\[\]])", r"\\\1", text)
 
 
 def _run_page(path: Path, run: RunPages, page: PurePosixPath, pages: set[PurePosixPath]) -> bytes:
     """A stage notebook as a page of its own: a title that no other page has, links that still lead there."""
     notebook = nbformat.read(path, as_version=4)
-    title = f"# {run.place}: {path.stem.partition('_')[2].replace('_', ' ')}"
+    corpus = run.row.settings.folder.parts[0]
+    title = f"# {run.model} at {run.revision}, {corpus}: {path.stem.partition('_')[2].replace('_', ' ')}"
     titled = False
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -183,25 +211,29 @@ def _relink(text: str, old: PurePosixPath, new: PurePosixPath, pages: set[PurePo
     return re.sub(r"\]\(([^)#\s]+)(#[^)\s]*)?\)", moved, text)
 
 
-def _by_model(runs: list[RunPages]) -> Iterator[tuple[str, list[RunPages]]]:
+def _by_model(runs: list[RunPages]) -> list[tuple[str, list[RunPages]]]:
     """Runs of each model on each corpus, in the order of the sheet, each sorted by training step."""
-    groups: dict[Path, list[RunPages]] = {}
+    groups: dict[PurePosixPath, list[RunPages]] = {}
     for run in runs:
-        groups.setdefault(run.folder.parent, []).append(run)
-    corpora = {folder.parent.name for folder in groups}
-    for folder, group in groups.items():
-        name = group[0].model if len(corpora) == 1 else f"{group[0].model} on {folder.parent.name}"
-        yield name, sorted(group, key=lambda run: training_order(run.row["revision"]))
+        groups.setdefault(run.page.parent, []).append(run)
+    several = len({page.parent for page in groups}) > 1
+    return [
+        (
+            f"{group[0].model} on {page.parent.name}" if several else group[0].model,
+            sorted(group, key=lambda run: training_order(run.row.settings.revision)),
+        )
+        for page, group in groups.items()
+    ]
 
 
 def _model_page(model: str, runs: list[RunPages]) -> str:
-    """Index of a model's runs: a row each, with key numbers read from its tables and links to its pages."""
+    """Index of a model's runs: one row each, with key numbers and links, or the error that it ended with."""
     lines = [
         f"# {model}: every run",
         "",
         "How do the two scores of this model stand at every revision that was measured?",
-        "LRDS and SADS are those of all layers together, with their standard errors; retrieval is the mean "
-        "over language pairs at the layer where it is highest.",
+        "LRDS and SADS are standardised, of all layers together, with their standard errors; retrieval is "
+        "the mean over language pairs at the layer where it is highest.",
         "Definitions are on [the method page](/book/method.md).",
         "",
         "| revision | LRDS | SADS | retrieval | pages |",
@@ -209,11 +241,11 @@ def _model_page(model: str, runs: list[RunPages]) -> str:
     ]
     for run in runs:
         links = " · ".join(
-            f"[{path.stem.partition('_')[2]}]({run.folder.name}/{path.name})" for path in run.notebooks
+            f"[{path.stem.partition('_')[2]}]({run.page.name}/{path.name})" for path in run.notebooks
         )
-        step = progress(run.row["revision"]).step
-        name = run.row["revision"] if step is None else f"step {step:,}"
-        lines.append("| " + " | ".join([name, *_key_numbers(run.folder), links or "not run"]) + " |")
+        failed = f"failed: {_plain(run.error)}" if run.error else ""
+        cells = [run.revision, *_key_numbers(run.folder), " · ".join(filter(None, (links, failed)))]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
         "## What this does not show",
@@ -230,32 +262,23 @@ def _key_numbers(folder: Path) -> tuple[str, str, str]:
     lrds = sads = found = "–"
     if (folder / "similarity.parquet").is_file():
         table = pd.read_parquet(folder / "similarity.parquet")
-        rows = table[(table.layer == "all") & ~table.centred & (table.kind == "all")]
-        if len(rows):
-            row = rows.iloc[0]
-            lrds, sads = (f"{row[score]:.3f} ± {row[f'{score}_se']:.3f}" for score in ("lrds", "sads"))
+        row = table.query("layer == 'all' and scale == 'standardised' and kind == 'all'").iloc[0]
+        lrds, sads = (f"{row[score]:.3f} ± {row[f'{score}_se']:.3f}" for score in ("lrds", "sads"))
     if (folder / "retrieval.parquet").is_file():
-        table = pd.read_parquet(folder / "retrieval.parquet")
-        rows = table[table.kind == "all"]
-        if len(rows):
-            found = f"{rows.groupby('layer').accuracy.mean().max():.2f} (chance {rows.chance.iloc[0]:.2g})"
+        rows = pd.read_parquet(folder / "retrieval.parquet").query("kind == 'all'")
+        found = f"{rows.groupby('layer').accuracy.mean().max():.2f} (chance {rows.chance.iloc[0]:.2g})"
     return lrds, sads, found
 
 
-GLUED = re.compile(r"\{glue:?(?:text|any)?\}`([^`:]+)::([^`:]+)|\{glue:?\w*\} (\S+)\n:doc: (\S+)")
-
-
-def _glued(text: str) -> Iterator[tuple[str, str]]:
+def _glued(text: str) -> list[tuple[str, str]]:
     """Pairs of notebook and key that a page pastes."""
-    for match in GLUED.finditer(text):
-        yield (match[1], match[2]) if match[1] else (match[4], match[3])
+    matches = GLUED.finditer(text)
+    return [(match[1], match[2]) if match[1] else (match[4], match[3]) for match in matches]
 
 
 def _check_glue(files: dict[PurePosixPath, bytes]) -> None:
     for page, content in files.items():
-        if page.suffix != ".md":
-            continue
-        for target, key in _glued(content.decode()):
+        for target, key in _glued(content.decode()) if page.suffix == ".md" else ():
             notebook = _target(page, target)
             if f'"name": "{key}"'.encode() not in files.get(notebook, b""):
                 raise ValueError(
@@ -292,36 +315,36 @@ def _write(files: dict[PurePosixPath, bytes], source: Path) -> list[Path]:
     return changed
 
 
+def check_output(output: Path) -> None:
+    """ValueError unless the output has the name that Jupyter Book writes to."""
+    if output.name != "_build":
+        raise ValueError(f"output is {output}; it must end in _build, the name that Jupyter Book writes to")
+
+
 def build(source: Path, output: Path) -> Path:
     """Build staged pages into ``<output>/html``; return its index page.
 
     Raises
     ------
     ValueError
-        When ``output`` is not named ``_build``: Jupyter Book chooses that name.
+        When ``output`` is not named ``_build``.
     RuntimeError
         When the build has warnings or leaves no HTML.
     """
-    if output.name != "_build":
-        raise ValueError(f"output is {output}; it must end in _build, the name that Jupyter Book writes to")
+    check_output(output)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
     options = ["--path-output", str(output.parent), "-W", "-n", "--keep-going", "-q"]
-    _remove_stale_pages(source, output / "html")
     index = output / "html" / "index.html"
+    for page in (output / "html").glob("runs/**/*.html"):
+        staged = source / page.relative_to(output / "html")
+        if not any(staged.with_suffix(suffix).is_file() for suffix in (".ipynb", ".md")):
+            page.unlink()
     done = subprocess.run(command + options, env=os.environ | {"PYTHONPATH": str(ROOT)})
     if done.returncode or not index.is_file():
         # A page is not read twice, so a warning would not come again: forget the pages, not the warning.
         shutil.rmtree(output / ".doctrees", ignore_errors=True)
         raise RuntimeError(f"the book in {source} was not built without warnings; they are printed above")
     return index
-
-
-def _remove_stale_pages(source: Path, html: Path) -> None:
-    """Remove the HTML of run pages that are no longer staged."""
-    for page in html.glob("runs/**/*.html"):
-        staged = source / page.relative_to(html)
-        if not any(staged.with_suffix(suffix).is_file() for suffix in (".ipynb", ".md")):
-            page.unlink()
 
 
 def main() -> int:
@@ -332,16 +355,23 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs/lab.csv"), help="sample sheet")
     parser.add_argument("--results", type=Path, default=Path("results"), help="root of the results")
     parser.add_argument("--output", type=Path, default=Path("_build"), help="a folder named _build")
+    parser.add_argument("--check", action="store_true", help="only see whether sheet and output are right")
     arguments = parser.parse_args()
     output = arguments.output.absolute()
     try:
-        stage(arguments.runs, arguments.results.absolute(), output / "source")
+        check_output(output)
+        if arguments.check:
+            sheets.read_sheet(arguments.runs)
+            return 0
+        _, failed = stage(arguments.runs, arguments.results.absolute(), output / "source")
         index = build(output / "source", output)
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         return 1
     print(f"the book is at {index}")
-    return 0
+    if failed:
+        print(f"{len(failed)} failed, and the book says so:", *failed, sep="\n  ", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

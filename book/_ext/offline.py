@@ -2,10 +2,13 @@
 
 - Altair's HTML asks a CDN for Vega, Vega-Lite and vega-embed unless ``VEGA_DEBUG`` names the versions that it
   wants. Pages with charts load one local script that holds all three and says so.
+- MathJax comes from the package sphinx-mathjax-offline: of its 24 MB only what a page loads.
 - Sphinx Thebe adds its script to every page, used or not, and twice: a console error. It is dropped.
 - The copies of the notebooks under ``runs/`` are not in the repository: they get no launch button.
 """
 
+import shutil
+from importlib import metadata
 from pathlib import Path
 
 import altair
@@ -45,6 +48,19 @@ def write_bundle(app) -> None:
     stamp.touch()
 
 
+def copy_mathjax(app) -> None:
+    """Copy MathJax's one script and its fonts into the site."""
+    if app.builder.format != "html":
+        return
+    for file in metadata.files("sphinx-mathjax-offline"):
+        _, _, name = file.as_posix().partition("/static/")
+        wanted = name == "mathjax/tex-chtml.js" or name.startswith("mathjax/output/chtml/fonts/woff-v2/")
+        target = Path(app.outdir) / "_static" / name
+        if wanted and not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.locate(), target)
+
+
 def settle_page(app, pagename, templatename, context, doctree) -> None:
     """Choose the scripts and buttons of one page."""
     scripts = context["script_files"]
@@ -65,5 +81,6 @@ def _source(script) -> str:
 def setup(app) -> dict:
     """Register with Sphinx, after the theme so that its buttons are there to be dropped."""
     app.connect("builder-inited", write_bundle)
+    app.connect("builder-inited", copy_mathjax)
     app.connect("html-page-context", settle_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
