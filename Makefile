@@ -13,6 +13,8 @@ PAIRS := $(patsubst %.py,%.ipynb,$(wildcard notebooks/*.py))
 
 export HF_HUB_DISABLE_PROGRESS_BARS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
+# Threads that wait sleep: two jobs at once would else hold each other up tenfold.
+export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup pairs results pages book small test stage lint bench publish serve clean

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from in_process import run_notebook
 from tiny_models import LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded
 from wired_bloom import wired_bloom, wired_corpus
 
@@ -10,8 +11,9 @@ from lingua_utils.measure import ablation
 from lingua_utils.measure.ablation import mean_activations, mean_magnitudes, random_regions, silence
 from lingua_utils.measure.activations import Activations, capture
 from lingua_utils.measure.perplexity import score
-from lingua_utils.measure.regions import select_all
+from lingua_utils.measure.regions import RULES
 from lingua_utils.models.batches import model_inputs, tokenize
+from lingua_utils.runs import Run
 from lingua_utils.text.corpus import ParallelCorpus
 
 SENTENCES = [text for texts in TEXTS for text in texts]
@@ -231,46 +233,56 @@ def test_means_and_magnitudes_are_those_of_the_activations():
     activations = Activations.from_array(values)
     np.testing.assert_allclose(mean_activations(activations), values.mean(axis=(0, 1)), atol=1e-6)
     np.testing.assert_allclose(mean_magnitudes(activations), np.abs(values).mean(axis=(0, 1)), atol=1e-6)
-    np.testing.assert_allclose(mean_activations(activations.sums), values.mean(axis=(0, 1)), atol=1e-6)
 
 
 @pytest.fixture(scope="module")
 def wired():
-    loaded, truth = wired_bloom(per_language=6)
-    activations = capture(loaded, wired_corpus(60), progress=False)
-    return loaded, truth, activations
-
-
-@pytest.fixture(scope="module")
-def wired_tables(wired):
-    loaded, _, activations = wired
-    regions = select_all(activations, ("calibrated",))
-    test = wired_corpus(6, split="test")
-    return ablation.tables(
-        loaded, regions, test, activations, n_controls=3, doses=(0, 0.25, 1), progress=False
-    )
+    return wired_bloom(per_language=6)
 
 
 def test_a_cost_is_the_difference_of_two_scores(wired):
-    loaded, truth, _ = wired
+    loaded, truth = wired
     test = wired_corpus(8, split="test")
-    change = ablation.Cost(loaded, test).of(truth[3]).per_byte
+    change = ablation.SilencingText(loaded, test).change(truth[3]).per_byte
     intact = [score(loaded, texts).bits_per_byte for texts in test.texts]
     with silence(loaded, truth[3]):
         silenced = [score(loaded, texts).bits_per_byte for texts in test.texts]
     np.testing.assert_allclose(change, np.subtract(silenced, intact), atol=1e-6)
 
 
-def test_silencing_a_planted_region_costs_its_language_and_stands_out_from_controls(wired_tables):
-    table = wired_tables["selectivity"]
+# ---- the tables of the chapter ----------------------------------------------------------------------------
+
+
+def notebook_06(loaded, folder, patch, **settings):
+    """Names that the notebook leaves behind, for a model in memory that is wired to its languages."""
+    for split, n_sentences in (("dev", 60), ("test", 6)):
+        corpus = wired_corpus(n_sentences, split=split)
+        (folder / "text" / split).mkdir(parents=True)
+        for language, texts in zip(corpus.languages, corpus.texts, strict=True):
+            (folder / "text" / split / f"{language}.{split}").write_text("\n".join(texts) + "\n")
+    patch.setattr(Run, "_load", lambda _: loaded)
+    patch.setattr(Run, "fingerprints", {"weights": "wired", "tokenizer": "wired", "config": "wired"})
+    given = {"corpus": str(folder / "text"), "n_sentences": 0, "rules": "calibrated", "n_controls": 3}
+    given |= {"doses": "0 0.25 1", "results": str(folder / "results")}
+    return run_notebook("06_ablation", model_id="wired/bloom", **given, **settings)
+
+
+@pytest.fixture(scope="module")
+def tables(wired, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        return notebook_06(wired[0], tmp_path_factory.mktemp("wired"), patch)
+
+
+def test_silencing_a_planted_region_costs_its_language_and_stands_out_from_controls(tables):
+    table = tables["selectivity"]
     assert set(table["control_kind"]) == {"layer", "magnitude"}
     assert table["own_exceeds_others"].all()
     assert table["own_exceeds_controls"].all()
     assert (table["selectivity"] > 3).all()
 
 
-def test_the_matrix_has_a_row_for_every_region_text_and_kind_of_control(wired_tables):
-    table = wired_tables["silencing"]
+def test_the_matrix_has_a_row_for_every_region_text_and_kind_of_control(tables):
+    table = tables["silencing"]
     assert len(table) == 10 * 10 * 2
     assert not table.duplicated(["region_language", "text_language", "control_kind"]).any()
     assert (table["low"] <= table["change"]).all()
@@ -280,32 +292,33 @@ def test_the_matrix_has_a_row_for_every_region_text_and_kind_of_control(wired_ta
     assert own["low"].min() > others["high"].max()
 
 
-def test_cost_grows_with_the_dose(wired_tables):
-    table = (
-        wired_tables["dose"]
-        .query("method == 'calibrated'")
-        .pivot(index="region_language", columns="share", values="own")
-    )
+def test_cost_grows_with_the_dose(tables):
+    table = tables["dose"].pivot(index="region_language", columns="share", values="own")
     assert (table[0.0] == 0).all()
     assert (table.diff(axis=1).iloc[:, 1:] > -1e-3).all(axis=None)
     assert (table[1.0] > table[0.25]).all()
 
 
-def test_an_empty_region_has_no_selectivity_and_no_cost(wired):
-    loaded, _, activations = wired
-    found = select_all(activations, ("calibrated",))
-    found["calibrated"].region[2] = False
-    table = ablation.tables(
-        loaded, found, wired_corpus(4, split="test"), n_controls=2, doses=(1.0,), progress=False
-    )["selectivity"].set_index("region_language")
-    row = table.loc[found["calibrated"].languages[2]]
-    assert row["own"] == 0
+def test_fewer_languages_and_controls_can_be_asked_for(wired, tmp_path, monkeypatch):
+    fewer = {"silenced_languages": "fra_Latn hin_Deva", "silenced_sentences": 3, "control_sentences": 2}
+    names = notebook_06(wired[0], tmp_path, monkeypatch, **fewer)
+    assert set(names["silencing"].region_language) == {"fra_Latn", "hin_Deva"}
+    assert names["silencing"].text_language.nunique() == 10
+    assert names["costs"].groupby("what").size().to_dict() == {
+        "layer": 2 * 3 * 10 * 2, "magnitude": 2 * 3 * 10 * 2, "region": 2 * 3 * 10 * 3,
+    }  # fmt: skip
+
+
+def test_an_empty_region_has_no_selectivity_and_no_cost(wired, tmp_path, monkeypatch):
+    calibrated = RULES["calibrated"]
+
+    def but_one(activations):
+        found = np.stack(calibrated(activations, seed=0).region, axis=1)
+        found[activations.languages.index("zho_Hant")] = False
+        return found
+
+    monkeypatch.setitem(RULES, "calibrated", but_one)
+    names = notebook_06(wired[0], tmp_path, monkeypatch, silenced_languages="zho_Hant eng_Latn")
+    row = names["selectivity"].set_index(["region_language", "control_kind"]).loc[("zho_Hant", "layer")]
+    assert row["own"] == 0 and row["n_neurons"] == 0
     assert np.isnan(row["selectivity"])
-
-
-def test_a_region_of_a_language_without_text_is_refused(wired):
-    loaded, _, activations = wired
-    test = wired_corpus(4, split="test")
-    fewer = ParallelCorpus("two", test.languages[:2], test.texts[:2], "test")
-    with pytest.raises(ValueError, match="calibrated has a region of zho_Hant, but the corpus two no text"):
-        ablation.tables(loaded, select_all(activations, ("calibrated",)), fewer)

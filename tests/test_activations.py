@@ -1,6 +1,7 @@
 """Capture, against recomputations that use no hook, no batch and no padding."""
 
 import logging
+import re
 from contextlib import ExitStack
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded, tiny_model
 from torch.nn import functional
 
-from lingua_utils.measure.activations import POOLINGS, Activations, activity, capture, token_counts
+from lingua_utils.measure.activations import POOLINGS, Activations, capture
 from lingua_utils.models import batches
 from lingua_utils.models.batches import in_batches, model_inputs, tokenize
 from lingua_utils.models.loading import LoadedModel
@@ -340,7 +341,6 @@ def test_neither_head_nor_cache_nor_gradient_is_computed(model_type):
     ("options", "message"),
     [
         ({"pooling": "max"}, "pooling is 'max'; it can be mean, skip_first, last"),
-        ({"keep": "all"}, "keep is 'all'"),
         ({"too_long": "split"}, "too_long is 'split'"),
         ({"batch_tokens": 0}, "batch_tokens is 0"),
         ({"max_tokens": 0}, "max_tokens is 0"),
@@ -478,28 +478,7 @@ def test_batches_hold_every_sentence_once_within_the_budget(lengths, batch_token
         assert len(rows) == 1 or lengths[rows].max() * len(rows) <= batch_tokens
 
 
-# --- sums, storage, plain arrays ---------------------------------------------------------------------
-
-
-def assert_same_sums(first, second):
-    theirs = second._tensors()
-    for name, mine in first._tensors().items():
-        np.testing.assert_allclose(mine, theirs[name], rtol=1e-5, atol=1e-5, err_msg=name)
-
-
-@pytest.mark.parametrize("model_type", ["bloom", "mt5"])
-def test_streamed_sums_equal_those_of_the_kept_sentences(model_type):
-    loaded = tiny_loaded(model_type)
-    rng = np.random.default_rng(0)
-    words = np.array(["Paris", "南非", "63", "million", "सोमवार", "and"])
-    texts = tuple(tuple(" ".join(rng.choice(words, 3)) for _ in range(150)) for _ in range(2))
-    kept = captured(loaded, texts, batch_tokens=512)
-    streamed = captured(loaded, texts, keep="sums", batch_tokens=256)
-    assert streamed.sums.n_sentences == 150
-    assert_same_sums(streamed.sums, kept.sums)
-    np.testing.assert_allclose(streamed.positive(1), kept.positive(1), atol=1e-6)
-    with pytest.raises(ValueError, match="only sums were kept"):
-        streamed.layer(0)
+# --- storage, parts, plain arrays ---------------------------------------------------------------------
 
 
 def test_activations_come_back_from_disk_layer_by_layer(tmp_path):
@@ -512,7 +491,6 @@ def test_activations_come_back_from_disk_layer_by_layer(tmp_path):
         "widths",
         "n_sentences",
         "pooling",
-        "keep",
         "corpus_fingerprint",
         "kinds",
     ):
@@ -523,25 +501,46 @@ def test_activations_come_back_from_disk_layer_by_layer(tmp_path):
         np.testing.assert_array_equal(opened.layer(i), result.layer(i))
         np.testing.assert_array_equal(opened.layer(i, slice(1, 3)), result.layer(i)[:, 1:3])
         np.testing.assert_array_equal(opened.positive(i), result.positive(i))
-    assert_same_sums(opened.sums, result.sums)
+    assert opened.fingerprint == result.fingerprint != captured(tiny_loaded("bloom")).fingerprint
 
 
 def test_one_layer_is_read_without_the_others(tmp_path):
     folder = captured(tiny_loaded("bloom")).save(tmp_path / "activations")
-    (folder / "layer_001.safetensors").unlink()
     opened = Activations.open(folder)
+    (folder / "layer_001.safetensors").unlink()
     assert opened.layer(0).shape == (3, 5, 128)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match=r"layer_001\.safetensors is missing or damaged"):
         opened.layer(1)
 
 
-def test_kinds_and_sums_come_back_from_disk(tmp_path):
+FILES = [f"{name}.safetensors" for name in ("activations", "layer_000", "layer_001")]
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("harm", ["cut", "emptied", "filled with text"])
+def test_damaged_activations_are_named_when_they_are_opened(tmp_path, file, harm):
+    path = captured(tiny_loaded("bloom")).save(tmp_path / "activations") / file
+    whole = path.read_bytes()
+    path.write_bytes({"cut": whole[: len(whole) // 2], "emptied": b"", "filled with text": b"x" * 99}[harm])
+    with pytest.raises(ValueError, match=re.escape(file)) as error:
+        Activations.open(tmp_path / "activations")
+    assert "\n" not in str(error.value)
+
+
+def test_some_sentences_are_activations_too(tmp_path):
     kinds = ("bridged", "unbridged", "bridged", "bridged", "unbridged")
-    result = capture(tiny_loaded("bloom"), corpus_of(kinds=kinds), keep="sums", progress=False)
+    result = capture(tiny_loaded("bloom"), corpus_of(kinds=kinds), progress=False)
     opened = Activations.open(result.save(tmp_path / "activations"))
-    assert opened.kinds == kinds and opened.keep == "sums"
-    assert_same_sums(opened.sums, result.sums)
-    np.testing.assert_array_equal(opened.positive(0), result.positive(0))
+    assert opened.kinds == kinds
+    some = opened.select([3, 0])
+    np.testing.assert_array_equal(some.values, result.values[:, [3, 0]])
+    np.testing.assert_array_equal(some.select([1]).values, result.values[:, [0]])
+    assert some.kinds == ("bridged", "bridged") and some.n_sentences == 2
+    assert {kind: part.n_sentences for kind, part in opened.by_kind()} == {
+        "all": 5,
+        "bridged": 3,
+        "unbridged": 2,
+    }
 
 
 def test_saving_replaces_what_was_there_and_leaves_nothing_else(tmp_path):
@@ -587,12 +586,3 @@ def test_layers_of_different_widths_have_no_single_array():
 def test_arrays_that_do_not_fit_are_refused(values, options, message):
     with pytest.raises(ValueError, match=message):
         Activations.from_array(values, **options)
-
-
-def test_token_counts_and_activity_say_what_was_captured():
-    found = captured(tiny_loaded("bloom"))
-    counts = token_counts(found).pivot(index="language", columns="sentence", values="tokens")
-    assert (counts.loc[list(found.languages)].to_numpy() == found.n_tokens).all()
-    shares = activity(found)
-    assert len(shares) == len(found.layers) * len(found.languages)
-    assert np.isclose(shares.share_positive.iloc[1], found.positive(0)[1].mean())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lingua_utils.measure.projection import align, projection
+from lingua_utils.measure.similarity import align_planes, principal_plane
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def rotated(table, angle, flip=1):
 
 
 def test_the_axes_are_the_principal_components_of_the_shown_sentences(vectors):
-    table = projection(vectors)
+    table = principal_plane(vectors)
     units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
     shown = units[:, table["sentence"].unique()].reshape(len(table), -1)
     left, values, _ = np.linalg.svd(shown - shown.mean(axis=0), full_matrices=False)
@@ -32,25 +32,25 @@ def test_the_axes_are_the_principal_components_of_the_shown_sentences(vectors):
 
 
 def test_at_most_forty_meanings_are_shown_in_every_language(vectors):
-    table = projection(vectors, languages=["a", "b", "c", "d"])
+    table = principal_plane(vectors, languages=["a", "b", "c", "d"])
     assert len(table) == 4 * 40
     assert table.groupby("language")["sentence"].nunique().tolist() == [40] * 4
     assert {table["sentence"].min(), table["sentence"].max()} == {0, 89}
-    assert len(projection(vectors[:, :7])) == 4 * 7
+    assert len(principal_plane(vectors[:, :7])) == 4 * 7
 
 
 def test_points_keep_the_kind_of_their_sentence(vectors):
     kinds = [str(m % 3) for m in range(90)]
-    table = projection(vectors, kinds)
+    table = principal_plane(vectors, kinds)
     assert (table["kind"] == (table["sentence"] % 3).astype(str)).all()
 
 
 @pytest.mark.parametrize("flip", [1, -1])
 def test_a_turned_map_is_turned_back_onto_the_later_one(vectors, flip):
-    last = projection(vectors).assign(layer="0", step=100)
+    last = principal_plane(vectors).assign(layer="0", step=100)
     maps = [rotated(last, 2.0, flip).assign(step=10), rotated(last, -1.0).assign(step=0), last]
     table = pd.concat(maps, ignore_index=True)
-    still = align(table)
+    still = align_planes(table)
     for _, chart in still.groupby("step"):
         np.testing.assert_allclose(chart[["x", "y"]], last[["x", "y"]], atol=1e-9)
     assert (table.loc[0, ["x", "y"]] != still.loc[0, ["x", "y"]]).any()
@@ -58,10 +58,10 @@ def test_a_turned_map_is_turned_back_onto_the_later_one(vectors, flip):
 
 def test_alignment_changes_no_distance_and_not_the_last_map(vectors):
     rng = np.random.default_rng(1)
-    later = projection(vectors).assign(layer="0", step=pd.NA)
-    earlier = projection(vectors + rng.normal(size=vectors.shape)).assign(layer="0", step=5)
+    later = principal_plane(vectors).assign(layer="0", step=pd.NA)
+    earlier = principal_plane(vectors + rng.normal(size=vectors.shape)).assign(layer="0", step=5)
     table = pd.concat([earlier, later], ignore_index=True).astype({"step": "Int64"})
-    still = align(table)
+    still = align_planes(table)
     np.testing.assert_array_equal(still.loc[160:, ["x", "y"]], later[["x", "y"]])
     one, other = (part.loc[:159, ["x", "y"]].to_numpy() for part in (table, still))
     np.testing.assert_allclose(one @ one.T, other @ other.T, atol=1e-9)
@@ -69,7 +69,7 @@ def test_alignment_changes_no_distance_and_not_the_last_map(vectors):
 
 
 def test_layers_and_models_are_aligned_apart(vectors):
-    base = projection(vectors)
+    base = principal_plane(vectors)
     parts = [
         rotated(base, angle).assign(layer=layer, model_id=model, step=step)
         for model, layer, step, angle in (
@@ -79,7 +79,7 @@ def test_layers_and_models_are_aligned_apart(vectors):
             ("b", "0", 9, 3),
         )
     ]
-    still = align(pd.concat(parts, ignore_index=True))
+    still = align_planes(pd.concat(parts, ignore_index=True))
     chart = {key: part[["x", "y"]].to_numpy() for key, part in still.groupby(["model_id", "layer", "step"])}
     np.testing.assert_allclose(chart["a", "0", 0], base[["x", "y"]], atol=1e-9)
     np.testing.assert_allclose(chart["b", "0", 9], parts[3][["x", "y"]])

@@ -9,10 +9,9 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
 from wired_bloom import wired_bloom, wired_corpus
 
-from lingua_utils.measure import regions, selection
+from lingua_utils.measure import regions
 from lingua_utils.measure.activations import Activations, capture
-from lingua_utils.measure.regions import average_precision, key_regions, neuron_scores
-from lingua_utils.measure.rules import METHODS
+from lingua_utils.measure.regions import RULES, average_precision, key_regions, neuron_scores
 
 
 def noise(seed=0, shape=(10, 80, 3, 100)):
@@ -54,11 +53,6 @@ def pair_loop(values):
 def test_neuron_scores_equal_the_loop_over_pairs():
     values = noise(shape=(3, 12, 2, 7)) * 10
     np.testing.assert_allclose(neuron_scores(values), pair_loop(values), atol=1e-7)
-
-
-def test_neuron_scores_from_streamed_sums_equal_those_from_sentences(tmp_path):
-    activations = Activations.from_array(noise(shape=(3, 30, 2, 7)))
-    np.testing.assert_allclose(neuron_scores(activations.sums), neuron_scores(activations), atol=1e-12)
 
 
 def test_neuron_scores_of_layers_of_unequal_width_are_padded_with_nan():
@@ -185,36 +179,8 @@ def test_calibrated_does_not_depend_on_the_scale_of_a_neuron():
 def test_dead_and_constant_neurons_are_nobodys():
     values = noise(shape=(10, 30, 1, 40)).astype(np.float32)
     values[..., :10], values[..., 10:20] = 0, 1 / 3
-    for method in METHODS.keys() - {"ap"}:
-        assert not key_regions(values, method).region[..., :20].any(), method
-
-
-def only_sums(values):
-    """Activations as ``capture(keep="sums")`` leaves them."""
-    activations = Activations.from_array(values)
-    sums = activations.sums
-    activations._values, activations._sums, activations.keep = None, sums, "sums"
-    return activations
-
-
-def test_zscore_is_the_same_from_streamed_sums_and_its_null_nearly():
-    values = noise(shape=(10, 100, 2, 150))
-    whole, streamed = (key_regions(given, "zscore") for given in (values, only_sums(values)))
-    assert np.array_equal(whole.region, streamed.region)
-    assert abs(whole.expected_share - streamed.expected_share) < 0.1
-
-
-def test_what_needs_sentences_says_so():
-    with pytest.raises(ValueError, match="only sums were kept"):
-        key_regions(only_sums(noise(shape=(10, 20, 1, 30))), "ap")
-
-
-def test_calibrated_works_from_streamed_sums():
-    values, truth = planted(shape=(10, 400, 2, 300), per_language=10, shift=3)
-    activations = only_sums(values)
-    precision, recall = precision_recall(key_regions(activations, "calibrated").region, truth)
-    assert precision >= 0.9
-    assert recall >= 0.95
+    for rule in RULES.keys() - {"ap"}:
+        assert not key_regions(values, rule).region[..., :20].any(), rule
 
 
 def test_calibrated_is_the_same_for_the_same_seed():
@@ -273,48 +239,120 @@ def test_lape_equals_a_direct_computation():
 
 
 def test_activation_entropy_runs_from_none_to_the_logarithm_of_the_languages():
-    entropy = selection.activation_entropy(np.array([[0.5, 0.3, 0.0], [0.0, 0.3, 0.0]]))
+    entropy = regions.activation_entropy(np.array([[0.5, 0.3, 0.0], [0.0, 0.3, 0.0]]))
     np.testing.assert_allclose(entropy, [0, np.log(2), np.log(2)])
 
 
-def test_discoveries_are_those_of_benjamini_and_hochberg():
-    p_values = np.array([0.01, 0.04, 0.03, 0.005, 0.5])
-    assert selection.discoveries(p_values, 0.05).tolist() == [True, True, True, True, False]
-    assert not selection.discoveries(np.array([0.02, 0.9]), 0.02).any()
-
-
 def test_shuffles_deal_every_sentence_of_a_meaning_once():
-    (marks,) = selection.shuffles(3, 4, 5, seed=0)
-    dealt = marks.reshape(5, 3, 3, 4)
+    (deal,) = regions._shuffles(3, 4, 5, seed=0)
+    dealt = deal.reshape(5, 3, 3, 4)
     assert (dealt.sum(axis=1) == 1).all()
     assert (dealt.sum(axis=2) == 1).all()
     assert not (dealt == dealt[0]).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_returns_the_same_kind_of_answer(method):
-    activations = Activations.from_array(list(planted(shape=(10, 40, 2, 60))[0].transpose(2, 0, 1, 3)))
-    found = key_regions(activations, method)
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_returns_the_same_kind_of_answer(rule):
+    activations = Activations.from_array(planted(shape=(10, 40, 2, 60))[0])
+    found = key_regions(activations, rule)
     assert found.region.shape == found.score.shape == (10, 2, 60)
     assert found.region.dtype == bool
     assert found.expected.shape == found.count.shape == (10, 2)
-    assert found.method == method
-    assert found.settings.keys() >= METHODS[method][1].keys()
+    assert found.rule == rule and found.settings.keys() > {"seed"}
+    assert found.fingerprint != key_regions(activations, rule, seed=1).fingerprint
+
+
+# ---- a rule of one's own ----------------------------------------------------------------------------------
+
+
+def loudest(activations, factor=3.0):
+    """Neurons whose mean activation in a language is far above those in all languages together."""
+    values = activations.values  # [language, sentence, layer, neuron]
+    return values.mean(axis=1) > values.mean(axis=(0, 1)) + factor * values.std(axis=(0, 1)) / 10
+
+
+def test_any_function_is_a_rule_with_a_name_and_a_null():
+    values, truth = planted(shift=3, shape=(6, 60, 2, 80))
+    found = key_regions(values, loudest)
+    assert found.rule == "loudest"
+    assert np.array_equal(found.region, loudest(Activations.from_array(values)))
+    assert found.expected.shape == (6, 2) and 0 <= found.expected_share <= 1
+    assert precision_recall(found.region & (truth.any(axis=0)), truth)[1] > 0.3
+
+
+def test_the_null_of_any_function_is_what_it_selects_without_languages():
+    found = key_regions(noise(shape=(6, 60, 2, 80)), loudest, factor=1.5)
+    assert found.expected.sum() == pytest.approx(found.count.sum(), rel=0.35)
+    found = key_regions(planted(shift=3, shape=(6, 60, 2, 80), per_language=8)[0], loudest, factor=4.0)
+    assert found.count.sum() > 10 * max(found.expected.sum(), 1)
+
+
+def test_the_null_of_a_function_equals_the_fast_one_of_a_built_in_rule():
+    values = noise(shape=(10, 60, 2, 150))
+
+    def plain(activations):
+        score = neuron_scores(activations)
+        return (score - score.mean(axis=0)) / score.std(axis=0) > 2
+
+    slow, fast = key_regions(values, plain), key_regions(values, "zscore")
+    assert np.array_equal(slow.region, fast.region)
+    np.testing.assert_allclose(slow.expected, fast.expected, rtol=0.15)
+
+
+def test_shuffled_activations_hold_the_same_sentences_of_every_meaning():
+    seen = []
+
+    def look(activations):
+        seen.append(activations.values)
+        return np.zeros((4, 2, 5), dtype=bool)
+
+    key_regions(noise(shape=(4, 7, 2, 5)), look, n_shuffles=3)
+    real, *shuffled = seen
+    assert len(shuffled) == 3
+    for values in shuffled:
+        assert not np.array_equal(values, real)
+        np.testing.assert_array_equal(np.sort(values, axis=0), np.sort(real, axis=0))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [np.zeros((4, 2, 5)), np.zeros((2, 5), dtype=bool), (np.zeros((4, 2, 5), dtype=bool), np.zeros(3))],
+)
+def test_a_rule_that_returns_something_else_is_told_what_to_return(answer):
+    with pytest.raises(ValueError, match=r"rule '<lambda>' returned .*\[language, layer, neuron\]"):
+        key_regions(noise(shape=(4, 7, 2, 5)), lambda activations: answer)
+
+
+def test_rules_are_looked_up_when_they_are_asked_for(monkeypatch):
+    monkeypatch.setitem(RULES, "zscore", loudest)
+    values = noise(shape=(6, 20, 1, 10))
+    assert key_regions(values, "zscore").rule == "zscore"
+    assert np.array_equal(key_regions(values, "zscore").region, loudest(Activations.from_array(values)))
+
+
+def test_names_and_functions_can_be_selected_by_together():
+    found = regions.select_all(noise(shape=(6, 20, 1, 10)), ["ap", loudest])
+    assert list(found) == ["ap", "loudest"]
+
+
+def test_with_five_languages_zscore_is_left_out():
+    assert "zscore" not in regions.select_all(noise(shape=(5, 20, 2, 30)))
+    assert "zscore" in regions.select_all(noise(shape=(6, 20, 2, 30)))
 
 
 def test_layers_of_unequal_width_are_padded_with_neurons_that_are_never_key():
     values, _ = planted(shape=(10, 40, 2, 60))
     activations = Activations.from_array([values[:, :, 0], values[:, :, 1, :40]])
-    for method in METHODS:
-        assert not key_regions(activations, method).region[:, 1, 40:].any(), method
+    for rule in RULES:
+        assert not key_regions(activations, rule).region[:, 1, 40:].any(), rule
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "zscores"}, "no method 'zscores'"),
-        ({"method": "lape", "threshold": 2}, "lape has no setting 'threshold'"),
-        ({"method": "ap", "k": 400}, "k=400 neurons at either end, but there are 300"),
+        ({"rule": "zscores"}, "no rule 'zscores'"),
+        ({"rule": "lape", "threshold": 2}, "lape has no setting 'threshold'"),
+        ({"rule": "ap", "k": 400}, "k=400 neurons at either end, but there are 300"),
     ],
 )
 def test_what_cannot_be_asked_for_is_named(arguments, message):
@@ -342,62 +380,6 @@ def test_the_outer_tenth_has_both_ends_of_every_stack():
     assert np.flatnonzero(regions.outer_layers(double)).tolist() == [0, 5, 6, 11]
 
 
-def test_concentration_of_neurons_in_the_first_layer_is_seen():
-    values = noise(shape=(6, 40, 10, 30))
-    values[2, :, 0, :10] += 30
-    table = regions.concentration({"calibrated": key_regions(values, "calibrated")}).set_index("language")
-    row = table.loc["language 2"]
-    assert row["share_outer"] > 0.9
-    assert row["uniform"] == pytest.approx(0.2)
-    assert row["low"] > 0.2
-
-
-def encoder_decoder(region):
-    """Regions [language, layer, neuron] of a model with an encoder and a decoder of as many layers."""
-    languages, layers, width = region.shape
-    return {
-        "ap": regions.Regions(
-            method="ap",
-            region=region,
-            score=region.astype(np.float32),
-            expected=np.zeros((languages, layers)),
-            expected_share=0.0,
-            settings={},
-            languages=tuple(f"language {i}" for i in range(languages)),
-            layers=tuple(f"{stack} {i}" for stack in ("encoder", "decoder") for i in range(layers // 2)),
-            widths=(width,) * layers,
-        )
-    }
-
-
-def test_encoder_and_decoder_are_concentrated_each_by_itself():
-    region = np.zeros((1, 20, 8), dtype=bool)
-    region[0, 0, :6] = True  # first layer of the encoder
-    region[0, 14, :3] = region[0, 19, :1] = True  # middle and last layer of the decoder
-    table = regions.concentration(encoder_decoder(region)).set_index("stack")
-    assert table["share_outer"].to_dict() == {"encoder": 1.0, "decoder": 0.25}
-    assert table["n_neurons"].to_dict() == {"encoder": 6, "decoder": 4}
-    assert (table["uniform"] == 0.2).all()
-
-
-def test_languages_can_share_neurons_in_one_stack_and_not_in_the_other():
-    region = np.zeros((2, 2, 8), dtype=bool)
-    region[:, 0, :4] = True
-    region[0, 1, :4] = region[1, 1, 4:] = True
-    table = regions.overlap(encoder_decoder(region)).groupby("stack")["jaccard"]
-    assert table.min().to_dict() == table.max().to_dict() == {"encoder": 1.0, "decoder": 0.0}
-
-
-def test_rules_can_agree_in_one_stack_and_not_in_the_other():
-    one = np.zeros((1, 2, 8), dtype=bool)
-    one[:, :, :4] = True
-    other = one.copy()
-    other[:, 1] = ~other[:, 1]
-    both = encoder_decoder(one) | {"lape": encoder_decoder(other)["ap"]}
-    table = regions.agreement(both).set_index("stack")["jaccard"]
-    assert table.to_dict() == {"encoder": 1.0, "decoder": 0.0}
-
-
 def test_the_strongest_part_of_a_region_has_its_highest_scores():
     found = key_regions(planted()[0], "calibrated")
     half = found.strongest("language 4", 0.5)
@@ -406,21 +388,3 @@ def test_the_strongest_part_of_a_region_has_its_highest_scores():
     assert score[half].min() >= score[whole & ~half].max()
     assert np.array_equal(found.strongest("language 4", 1), whole)
     assert not found.strongest("language 4", 0).any()
-
-
-def test_tables_hold_every_method_and_give_the_regions_back():
-    activations = Activations.from_array(planted(shape=(10, 40, 2, 60))[0])
-    tables = regions.tables(activations, seed=1)
-    assert set(tables["region_counts"]["method"]) == set(METHODS)
-    assert len(tables["region_overlap"]) == len(METHODS) * 90
-    assert len(tables["region_agreement"]) == 6 * 10
-    again = regions.from_tables(tables, activations)
-    for method, found in regions.select_all(activations, seed=1).items():
-        assert np.array_equal(again[method].region, found.region)
-        np.testing.assert_allclose(again[method].expected, found.expected)
-        np.testing.assert_allclose(again[method].score[found.region], found.score[found.region])
-
-
-def test_with_five_languages_the_tables_leave_zscore_out():
-    tables = regions.tables(noise(shape=(5, 20, 2, 30)))
-    assert "zscore" not in set(tables["region_counts"]["method"])

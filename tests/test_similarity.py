@@ -3,15 +3,13 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingua_utils.measure import similarity
 from lingua_utils.measure.activations import Activations
-from lingua_utils.measure.retrieval import wilson
-from lingua_utils.measure.sums import Sums
+from lingua_utils.measure.sums import SCALES, Vectors
 
 SCORES = ["same_language", "same_meaning", "neither"]
 
@@ -48,13 +46,7 @@ def activations(n_layers=2, kinds=None, **options):
     return Activations.from_array(layers, kinds=kinds)
 
 
-def as_sums(given, n_groups):
-    sums = Sums.empty(given.languages, given.layers, given.widths, n_groups)
-    sums.add([given.layer(i) for i in range(len(given.layers))], np.arange(given.n_sentences) % n_groups)
-    return sums
-
-
-# ---- pair means -------------------------------------------------------------------------------------------
+# ---- pair means -----------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40)
@@ -152,7 +144,7 @@ def test_pair_means_leaves_its_input_alone_and_reads_memory_mapped_arrays(tmp_pa
     assert similarity.pair_means(mapped) == similarity.pair_means(vectors)
     read_only = vectors.astype(np.float64)
     read_only.flags.writeable = False
-    assert similarity.by_layer(read_only[:, :, None], centred=True)["sads"].item() > 0
+    assert similarity.pair_means(read_only, scale="standardised").sads > 0
 
 
 @pytest.mark.parametrize(
@@ -179,73 +171,175 @@ def test_a_vector_without_direction_is_named_by_language_and_sentence(value, fau
 
 def test_vectors_that_are_all_alike_have_no_direction_once_centred():
     with pytest.raises(ValueError, match=r"norm 0 after the mean"):
-        similarity.by_layer(np.full((3, 7, 1, 5), 0.1), centred=True)
+        similarity.pair_means(np.full((3, 7, 5), 0.1), scale="centred")
 
 
-# ---- layers -----------------------------------------------------------------------------------------------
+# ---- layers and scales ----------------------------------------------------------------------------------
 
 
-def test_by_layer_has_one_row_a_layer_equal_to_its_pair_means():
+def test_layers_come_in_order_and_then_all_of_them_together():
     given = activations(3)
-    table = similarity.by_layer(given)
-    assert table["layer"].tolist() == ["0", "1", "2"]
-    for i, row in table.iterrows():
-        assert row["sads"] == pytest.approx(similarity.pair_means(given.layer(i)).sads, abs=1e-12)
-
-
-def test_by_layer_takes_a_plain_array_too():
-    given = activations(2)
-    plain = similarity.by_layer(given.values)
-    pd.testing.assert_frame_equal(plain, similarity.by_layer(given))
-
-
-def test_centring_subtracts_the_grand_mean():
-    vectors = planted() + 5
-    centred = vectors - vectors.mean(axis=(0, 1))
-    row = similarity.by_layer(vectors[:, :, None], centred=True).iloc[0]
-    np.testing.assert_allclose(row[SCORES].to_numpy(float), double_loop(centred[:, :, :]), atol=1e-9)
-    assert row["sads"] > 10 * similarity.pair_means(vectors).sads
+    found = dict(given.by_layer())
+    assert list(found) == ["0", "1", "2", "all"]
+    assert [vectors.layer_index for vectors in found.values()] == [0, 1, 2, -1]
+    for i in range(3):
+        alone = similarity.pair_means(given.layer(i))
+        assert similarity.pair_means(found[str(i)]).sads == pytest.approx(alone.sads, abs=1e-12)
 
 
 def test_all_layers_are_as_their_vectors_concatenated():
     layers = [planted(shape=(3, 9, width), seed=width).astype(np.float32) for width in (8, 24)]
-    together = similarity.over_layers(Activations.from_array(layers))
+    together = dict(Activations.from_array(layers).by_layer())["all"]
     wide = similarity.pair_means(np.concatenate(layers, axis=-1))
-    assert together.row() == pytest.approx(wide.row(), abs=1e-12)
+    assert similarity.pair_means(together).row() == pytest.approx(wide.row(), abs=1e-12)
+    np.testing.assert_array_equal(np.asarray(together), np.concatenate(layers, axis=-1))
 
 
-def test_streamed_sums_give_the_same_scores():
-    given = activations(3)
-    sums = as_sums(given, n_groups=20)
-    columns = [*SCORES, "lrds", "sads"]
-    np.testing.assert_allclose(
-        similarity.by_layer(sums)[columns], similarity.by_layer(given)[columns], atol=1e-9
+def by_hand(vectors, scale):
+    """Vectors on a scale, in plain numpy."""
+    if scale == "raw":
+        return vectors
+    centred = vectors - vectors.mean(axis=(0, 1))
+    if scale == "centred":
+        return centred
+    spread = vectors.std(axis=(0, 1))
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-9)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_scale_is_what_it_says_and_scores_follow(scale, monkeypatch):
+    monkeypatch.setattr("lingua_utils.measure.sums.TILE", 40)  # several tiles
+    vectors = planted(shape=(3, 8, 12)) * np.linspace(0.1, 30, 12) + 5
+    vectors[:, :, 4] = 7  # a neuron that never varies
+    scaled = Vectors.of(vectors, scale=scale)
+    np.testing.assert_allclose(np.asarray(scaled), by_hand(vectors, scale), atol=1e-9)
+    means = similarity.pair_means(vectors, scale=scale)
+    found = [getattr(means, name) for name in SCORES]
+    np.testing.assert_allclose(found, double_loop(by_hand(vectors, scale)), atol=1e-9)
+
+
+def test_centring_uncovers_what_a_common_direction_hides():
+    vectors = planted() + 5
+    centred = similarity.pair_means(vectors, scale="centred").sads
+    assert centred > 10 * similarity.pair_means(vectors).sads
+
+
+def test_one_massive_neuron_fakes_centred_scores_and_not_standardised_ones():
+    vectors = planted(language=0, meaning=0, shape=(5, 40, 200))
+    true = similarity.pair_means(vectors, scale="standardised").sads
+    vectors[:, :, 0] = 1000 * np.random.default_rng(1).normal(size=(1, 40))  # the same in all languages
+    assert similarity.pair_means(vectors, scale="centred").sads > 0.9
+    assert similarity.pair_means(vectors, scale="standardised").sads == pytest.approx(true, abs=0.02)
+
+
+def test_a_languages_own_mean_can_be_removed_on_every_scale():
+    vectors = planted(shape=(3, 8, 12)) + 5
+    for scale in SCALES:
+        alone = np.asarray(Vectors.of(vectors, scale=scale).centred_by_language())
+        expected = by_hand(vectors, scale)
+        np.testing.assert_allclose(alone, expected - expected.mean(axis=1, keepdims=True), atol=1e-9)
+
+
+def test_some_sentences_keep_the_scale_of_all():
+    vectors = planted(shape=(3, 8, 12)) + 5
+    some = Vectors.of(vectors, scale="standardised").select([5, 2])
+    np.testing.assert_allclose(np.asarray(some), by_hand(vectors, "standardised")[:, [5, 2]], atol=1e-9)
+
+
+def test_an_unknown_scale_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="no scale 'logarithmic'; there are standardised, centred, raw"):
+        similarity.pair_means(planted(shape=(3, 8, 12)), scale="logarithmic")
+
+
+def test_a_kind_is_measured_as_if_the_corpus_held_nothing_else():
+    given = activations(2, ["bridged"] * 20 + ["unbridged"] * 19 + ["single"], shape=(3, 40, 32))
+    kinds = dict(given.by_kind())
+    assert list(kinds) == ["all", "bridged", "unbridged"]
+    for scale in SCALES:
+        vectors = dict(kinds["bridged"].by_layer(scale))["1"]
+        alone = similarity.pair_means(given.layer(1)[:, :20], scale=scale)
+        assert similarity.pair_means(vectors).row() == pytest.approx(alone.row(), abs=1e-9)
+
+
+# ---- chosen pairs of languages --------------------------------------------------------------------------
+
+
+def chosen_loop(vectors, chosen):
+    """The three pair means over chosen pairs of languages, pair by pair."""
+    units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    cosines = {name: [] for name in SCORES}
+    for (a, i), (b, j) in itertools.permutations(np.ndindex(vectors.shape[:2]), 2):
+        if a == b and chosen[a].any():
+            cosines["same_language"].append(units[a, i] @ units[b, j])
+        elif a != b and chosen[a, b]:
+            cosines["same_meaning" if i == j else "neither"].append(units[a, i] @ units[b, j])
+    return np.array([np.mean(cosines[name]) for name in SCORES])
+
+
+CHOSEN = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=bool)
+
+
+def test_scores_over_chosen_pairs_equal_the_loop_over_them():
+    vectors = planted(shape=(4, 6, 9))
+    means = similarity.pair_means(vectors, pairs=CHOSEN)
+    expected = chosen_loop(vectors, CHOSEN)
+    np.testing.assert_allclose([getattr(means, name) for name in SCORES], expected, atol=1e-9)
+    left = np.array([chosen_loop(np.delete(vectors, m, axis=1), CHOSEN) for m in range(6)])
+    scores = left[:, :2] - left[:, 2:]
+    errors = np.sqrt(5 / 6 * np.square(scores - scores.mean(axis=0)).sum(axis=0))
+    np.testing.assert_allclose((means.lrds_se, means.sads_se), errors, atol=1e-9)
+
+
+def test_all_pairs_chosen_are_all_pairs():
+    vectors = planted(shape=(4, 10, 9))
+    every = similarity.pair_means(vectors, pairs=lambda a, b: True)
+    assert every.row() == pytest.approx(similarity.pair_means(vectors).row(), abs=1e-12)
+    null, plain = (
+        similarity.permutation_null(vectors, 10, pairs=pairs) for pairs in (CHOSEN | ~CHOSEN, None)
     )
-    one, other = similarity.over_layers(sums), similarity.over_layers(given)
-    assert (one.lrds, one.sads) == pytest.approx((other.lrds, other.sads), abs=1e-9)
+    np.testing.assert_allclose(null.sads, plain.sads, atol=1e-5)
+    np.testing.assert_allclose(null.lrds, plain.lrds, atol=1e-5)
 
 
-def test_groups_of_one_meaning_give_the_standard_errors_of_single_meanings():
-    given = activations(2)
-    sums = as_sums(given, n_groups=given.n_sentences)
-    for one, other in zip(similarity.by_layer(sums).iloc, similarity.by_layer(given).iloc, strict=True):
-        assert one["sads_se"] == pytest.approx(other["sads_se"], rel=1e-6)
-    one, other = similarity.over_layers(sums), similarity.over_layers(given)
-    assert one.lrds_se == pytest.approx(other.lrds_se, rel=1e-6)
+def test_pairs_may_be_chosen_by_a_function_of_the_languages():
+    vectors = Vectors.of(planted(shape=(4, 6, 9)), languages=("a", "b", "c", "d"))
+    named = similarity.pair_means(vectors, pairs=lambda a, b: {a, b} in ({"a", "b"}, {"b", "c"}))
+    assert named == similarity.pair_means(vectors, pairs=CHOSEN)
 
 
-def test_groups_of_unequal_size_give_nearly_the_same_standard_errors():
-    given = activations(1)
-    one = similarity.over_layers(as_sums(given, n_groups=25))
-    assert one.sads_se == pytest.approx(similarity.over_layers(given).sads_se, rel=0.5)
+def test_the_null_of_chosen_pairs_is_made_of_their_scores_on_shuffled_sentences():
+    vectors = planted(shape=(3, 3, 16))
+    chosen = CHOSEN[:3, :3]
+    orders = list(itertools.permutations(range(3)))
+    by_meaning = [
+        similarity.pair_means(np.stack([vectors[k, list(o)] for k, o in enumerate(some)]), pairs=chosen).sads
+        for some in itertools.product(orders, repeat=3)
+    ]
+    by_language = [
+        similarity.pair_means(
+            np.stack([vectors[list(labels), range(3)] for labels in zip(*some, strict=True)]), pairs=chosen
+        ).lrds
+        for some in itertools.product(orders, repeat=3)
+    ]
+    null = similarity.permutation_null(vectors, 30, pairs=chosen)
+    for values, possible in ((null.sads, by_meaning), (null.lrds, by_language)):
+        assert np.abs(values[:, None] - np.array(possible)).min(axis=1).max() < 1e-5
 
 
-def test_what_needs_sentences_says_so_when_there_are_sums_only():
-    with pytest.raises(ValueError, match="keep='sentences'"):
-        similarity.by_layer(as_sums(activations(1), 5), centred=True)
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (lambda a, b: False, "no pair of 0, 1, 2, 3 is chosen"),
+        (lambda a, b: a < b, "symmetric"),
+        (np.ones((2, 2)), r"shape \(2, 2\)"),
+    ],
+)
+def test_pairs_that_choose_nothing_or_not_both_ways_are_refused(pairs, message):
+    with pytest.raises(ValueError, match=message):
+        similarity.pair_means(planted(shape=(4, 6, 9)), pairs=pairs)
 
 
-# ---- null -------------------------------------------------------------------------------------------------
+# ---- null -----------------------------------------------------------------------------------------------
 
 
 def test_the_null_holds_zero_and_not_what_was_planted():
@@ -286,34 +380,25 @@ def test_the_same_seed_gives_the_same_null():
     assert not np.allclose(one.sads, other.sads)
 
 
-# ---- variance, blocks -------------------------------------------------------------------------------------
+# ---- variance, blocks -----------------------------------------------------------------------------------
 
 
-def test_variance_shares_equal_the_decomposition_by_hand():
+def test_sums_of_squares_equal_the_decomposition_by_hand():
     values = planted(shape=(4, 9, 6)) + 3
     grand = values.mean(axis=(0, 1))
     language = 9 * np.square(values.mean(axis=1) - grand).sum(axis=0)
     meaning = 4 * np.square(values.mean(axis=0) - grand).sum(axis=0)
     total = np.square(values - grand).sum(axis=(0, 1))
-    shares = similarity.variance_by_neuron(values[:, :, None])[0]
-    np.testing.assert_allclose(shares, [language / total, meaning / total, 1 - (language + meaning) / total])
-    pooled = similarity.variance_shares(values[:, :, None]).iloc[0]
-    assert pooled["language"] == pytest.approx(language.sum() / total.sum())
+    found = similarity.sums_of_squares(values)
+    np.testing.assert_allclose(found, [language, meaning, total - language - meaning])
 
 
 @pytest.mark.parametrize("part", ["language", "meaning"])
 def test_variance_of_one_kind_only_is_found_whole(part):
     values = planted(**{"language": 0, "meaning": 0, "noise": 0, part: 1})
-    row = similarity.variance_shares(values[:, :, None]).iloc[0]
-    assert row[part] == pytest.approx(1)
-    assert row[["language", "meaning", "rest"]].sum() == pytest.approx(1)
-
-
-def test_variance_shares_of_sums_are_those_of_sentences():
-    given = activations(2)
-    pd.testing.assert_frame_equal(
-        similarity.variance_shares(as_sums(given, 7)), similarity.variance_shares(given), atol=1e-9
-    )
+    language, meaning, rest = similarity.sums_of_squares(values).sum(axis=1)
+    whole = {"language": language, "meaning": meaning}
+    assert whole[part] / (language + meaning + rest) == pytest.approx(1)
 
 
 def test_blocks_equal_means_over_pairs():
@@ -331,7 +416,7 @@ def test_blocks_equal_means_over_pairs():
             assert row["same_meaning"] == pytest.approx(cosines[same].mean())
 
 
-# ---- retrieval --------------------------------------------------------------------------------------------
+# ---- retrieval ------------------------------------------------------------------------------------------
 
 
 def nearest_by_loop(vectors, centre):
@@ -347,7 +432,7 @@ def nearest_by_loop(vectors, centre):
 
 @pytest.mark.parametrize("centre", ["language", None])
 def test_retrieval_equals_the_loop_over_sentences(centre, monkeypatch):
-    monkeypatch.setattr("lingua_utils.measure.retrieval.CELLS", 100)
+    monkeypatch.setattr("lingua_utils.measure.similarity.CELLS", 100)
     vectors = planted(shape=(3, 15, 24), language=3, noise=2)
     nearest, meanings = nearest_by_loop(vectors, centre), np.arange(15)
     for row in similarity.retrieval(vectors, centre=centre).itertuples():
@@ -367,14 +452,6 @@ def test_retrieval_of_noise_is_at_chance():
     assert table["accuracy"].mean() == pytest.approx(table["chance"].iloc[0], abs=0.01)
 
 
-def test_wilsons_interval_equals_the_textbook():
-    assert wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-
-
-def test_a_share_of_no_trials_has_no_interval():
-    assert np.isnan(wilson(np.nan, 0)).all()
-
-
 def test_the_interval_of_a_share_is_wilsons():
     table = similarity.retrieval(planted(meaning=0.4, shape=(2, 50, 64)))
     for row in table.itertuples():
@@ -382,55 +459,3 @@ def test_the_interval_of_a_share_is_wilsons():
             assert abs(row.accuracy - limit) == pytest.approx(
                 1.96 * np.sqrt(limit * (1 - limit) / 50), rel=1e-3
             )
-
-
-# ---- tables -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def tables():
-    kinds = ["bridged"] * 20 + ["unbridged"] * 19 + ["single"]
-    return similarity.tables(activations(2, kinds, shape=(3, 40, 32)), permutations=20)
-
-
-def test_similarity_has_a_row_for_every_layer_kind_and_centring(tables):
-    table = tables["similarity"]
-    assert len(table) == 3 * 2 * 3
-    assert set(table["kind"]) == {"all", "bridged", "unbridged"}
-    assert not table.isna().any(axis=None)
-    assert ((table["sads_low"] < table["sads"]) & (table["sads"] < table["sads_high"])).all()
-    assert (table["sads_null_high"] < table["sads"]).all()
-
-
-def test_a_kind_is_measured_as_if_the_corpus_held_nothing_else(tables):
-    given = activations(2, shape=(3, 40, 32))
-    alone = similarity.by_layer(given.values[:, :20], centred=True)
-    table = tables["similarity"].query("kind == 'bridged' and centred and layer != 'all'")
-    np.testing.assert_allclose(table[["lrds", "sads"]], alone[["lrds", "sads"]], atol=1e-9)
-
-
-def test_tables_have_the_columns_that_charts_read(tables):
-    key = ["layer", "layer_index"]
-    assert tables["variance"].columns.tolist() == [*key, "language", "meaning", "rest"]
-    assert tables["blocks"].columns.tolist() == [
-        *key,
-        "source",
-        "target",
-        "same_meaning",
-        "different_meaning",
-    ]
-    assert tables["projection"].columns.tolist() == [*key, "language", "sentence", "kind", "x", "y"]
-    assert tables["retrieval"].columns.tolist()[:5] == [*key, "kind", "source", "target"]
-    for table in tables.values():
-        assert set(zip(table["layer"], table["layer_index"], strict=True)) == {
-            ("0", 0),
-            ("1", 1),
-            ("all", -1),
-        }
-
-
-def test_sums_make_the_tables_that_they_can():
-    made = similarity.tables(as_sums(activations(2), 10))
-    assert set(made) == {"similarity", "variance"}
-    assert made["similarity"]["layer"].tolist() == ["0", "1", "all"]
-    assert made["similarity"]["sads_null"].isna().all()

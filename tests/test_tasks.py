@@ -3,7 +3,6 @@
 import os
 import socket
 import tempfile
-from contextlib import nullcontext
 from itertools import product
 
 import datasets
@@ -14,9 +13,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_models import ENCODERS, tiny_loaded, tiny_model, tiny_tokenizer
+from in_process import run_notebook
+from tiny_models import ENCODERS, save_tiny, tiny_loaded, tiny_model, tiny_tokenizer
 
 from lingua_utils.measure import tasks
+from lingua_utils.measure.intervals import matched_change
 from lingua_utils.models.loading import LoadedModel
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 from lingua_utils.text.world import Clause, World, clause_text, render
@@ -288,38 +289,50 @@ def test_accuracy_of_a_region_is_that_of_the_model_without_it(bloom):
 
 
 @pytest.fixture(scope="module")
-def table(bloom) -> pd.DataFrame:
-    regions = {"eng_Latn": region_of(bloom, 0.3), "zho_Hans": region_of(bloom, 0.7, seed=1)}
-    settings = {"method": "lape", "n_items": 40, "n_items_silenced": 20, "n_controls": 2, "progress": False}
-    return tasks.tables(bloom, regions, THREE, **settings)["tasks"]
+def chapter(tmp_path_factory) -> dict:
+    """What the chapter on tasks leaves behind for a tiny model."""
+    folder = tmp_path_factory.mktemp("tasks")
+    save_tiny("bloom", folder / "model")
+    few = {"n_sentences": 12, "n_items": 40, "silenced_items": 20, "task_controls": 2, "task_rule": "ap"}
+    places = {"model_id": str(folder / "model"), "results": str(folder / "results")}
+    return run_notebook("07_tasks", languages=" ".join(THREE), **places, **few)
 
 
-def test_tables_have_the_intact_model_each_region_and_its_controls(table):
-    runs = table.groupby(["method", "region_language"], sort=False).draw.unique().map(list).to_dict()
-    assert runs == {
-        ("intact", "none"): [0],
-        ("lape", "eng_Latn"): [0],
-        ("random", "eng_Latn"): [0, 1],
-        ("lape", "zho_Hans"): [0],
-        ("random", "zho_Hans"): [0, 1],
+def test_the_table_has_the_intact_model_each_region_and_its_controls(chapter):
+    table = chapter["tasks"]
+    runs = table.groupby(["rule", "region_language"], sort=False).draw.unique().map(list).to_dict()
+    assert runs == {("intact", "none"): [0]} | {
+        (rule, language): draws for language in THREE for rule, draws in (("ap", [0]), ("random", [0, 1]))
     }
-    assert (table.groupby(["method", "region_language", "draw"]).text_language.agg(tuple) == THREE).all()
-    assert table.n_items.eq(np.where(table.method == "intact", 40, 20)).all()
+    assert (table.groupby(["rule", "region_language", "draw"]).text_language.agg(tuple) == THREE).all()
+    assert table.n_items.eq(np.where(table.rule == "intact", 40, 20)).all()
 
 
-def test_change_is_measured_on_the_items_of_both(table, bloom, harness):
-    row = table[(table.method == "lape") & (table.region_language == "zho_Hans")]
-    region = region_of(bloom, 0.7, seed=1)
+def test_change_is_measured_on_the_items_of_both(chapter):
+    table, loaded = chapter["tasks"], chapter["run"].loaded
+    row = table[(table.rule == "ap") & (table.region_language == "zho_Hans")]
+    region = chapter["run"].regions(["ap"])["ap"].of("zho_Hans")
+    harness = tasks.Harness(loaded, THREE, n_items=40)
     shift = harness.correct(region)[:, :20, 0].astype(float) - harness.correct()[:, :20, 0]
     np.testing.assert_allclose(row.change, shift.mean(axis=1))
     np.testing.assert_allclose(row.accuracy, harness.correct(region)[:, :20, 0].mean(axis=1))
     assert (row.change_low <= row.change).all() and (row.change <= row.change_high).all()
-    assert table[table.method == "intact"].change.eq(0).all()
+    assert table[table.rule == "intact"].change.eq(0).all()
+
+
+def test_controls_have_as_many_neurons_in_each_layer(chapter):
+    found = chapter["run"].regions(["ap"])["ap"]
+    silenced = [region for *_, region in chapter["to_silence"](found)]
+    for language, at in zip(THREE, (1, 4, 7), strict=True):
+        region, *controls = silenced[at : at + 3]
+        assert np.array_equal(region, found.of(language)) and not np.array_equal(*controls)
+        for control in controls:
+            assert (control.sum(axis=1) == region.sum(axis=1)).all() and not (control == region).all()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300))
 def test_interval_of_a_change_holds_the_change_and_is_never_empty(pairs):
-    shift, low, high = tasks.change(*np.array(pairs).T)
+    shift, low, high = matched_change(*np.array(pairs).T)
     assert shift == pytest.approx(np.mean([after - before for before, after in pairs]))
     assert -1 <= low < high <= 1 and low - 1e-12 <= shift <= high + 1e-12
 
@@ -328,30 +341,13 @@ def test_interval_of_a_change_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(0)
     before = rng.random((4000, 100)) < 0.8
     after = np.where(rng.random((4000, 100)) < 0.1, False, before)  # a tenth of the answers is lost: -0.08
-    _, low, high = tasks.change(before, after)
+    _, low, high = matched_change(before, after)
     assert 0.93 <= ((low <= -0.08) & (high >= -0.08)).mean() <= 0.99
 
 
-def test_controls_have_as_many_neurons_in_each_layer(bloom, monkeypatch):
-    silenced = []
-
-    def silence(loaded, region, to, means):
-        silenced.append(region)
-        return nullcontext()
-
-    monkeypatch.setattr(tasks, "silence", silence)
-    regions = {"eng_Latn": region_of(bloom, 0.3)}
-    tasks.tables(bloom, regions, "eng_Latn", n_items=4, n_controls=2, progress=False)
-    _, region, *controls = silenced
-    assert len(controls) == 2 and not (controls[0] == controls[1]).all()
-    for control in controls:
-        assert (control.sum(axis=1) == region.sum(axis=1)).all() and not (control == region).all()
-
-
-def test_region_of_another_models_shape_is_refused_before_anything_is_evaluated(bloom, monkeypatch):
-    monkeypatch.setattr(tasks, "Harness", None)
+def test_a_region_of_another_models_shape_is_refused_before_anything_is_evaluated(harness):
     with pytest.raises(ValueError, match=r"region has shape \(3, 128\)"):
-        tasks.tables(bloom, {"eng_Latn": np.zeros((3, 128), dtype=bool)}, THREE)
+        harness.correct(np.zeros((3, 128), dtype=bool))
 
 
 def test_silent_neurons_can_be_held_at_their_means(bloom, harness):
@@ -359,11 +355,6 @@ def test_silent_neurons_can_be_held_at_their_means(bloom, harness):
     with tasks.silence(bloom, region, "mean", means):
         expected = directly_correct(bloom, tasks.cloze_items(THREE, n_items=12))
     assert (harness.correct(region, 12, "mean", means) == expected).all()
-
-
-def test_without_regions_only_the_intact_model_is_measured(bloom):
-    table = tasks.tables(bloom, None, THREE, n_items=4, progress=False)["tasks"]
-    assert table.method.eq("intact").all() and len(table) == 3
 
 
 # Errors, intervals, XStoryCloze

@@ -1,0 +1,77 @@
+"""Intervals hold what they say, against textbook values and simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from lingua_utils.measure.intervals import margin, rank_correlation, ratio, wilson
+
+
+def test_wilsons_interval_equals_the_textbook():
+    assert wilson(0.8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+
+
+def test_a_share_of_no_trials_has_no_interval():
+    assert np.isnan(wilson(np.nan, 0)).all()
+
+
+def test_shares_of_different_numbers_of_trials_can_be_asked_for_together():
+    low, high = wilson(np.array([0.8, np.nan]), np.array([10, 0]))
+    assert low[0] == pytest.approx(0.4902, abs=1e-4) and np.isnan([low[1], high[1]]).all()
+
+
+def test_the_margin_of_a_mean_is_that_of_students_t():
+    values = np.random.default_rng(0).normal(size=(3, 7))
+    influences = (values - values.mean(axis=1, keepdims=True)) / 7
+    low, high = stats.t.interval(0.95, 6, values.mean(axis=1), stats.sem(values, axis=1))
+    np.testing.assert_allclose(margin(influences), (high - low) / 2)
+    assert np.isnan(margin(np.zeros((2, 1)))).all()
+
+
+def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    draws = rng.normal([0.1, 0.02], [0.01, 0.005], (2000, 2))
+    limits = [ratio(above, 0.01, below, 0.005) for above, below in draws]
+    covered = np.mean([estimate.low <= 5 <= estimate.high for estimate in limits])
+    assert covered == pytest.approx(0.95, abs=0.02)
+
+
+@settings(max_examples=50)
+@given(st.floats(0.1, 10), st.floats(0.1, 10))
+def test_a_ratio_of_precise_numbers_has_the_interval_of_the_delta_method(above, below):
+    estimate = ratio(above, 1e-4 * above, below, 2e-4 * below)
+    half = 1.96 * np.sqrt(5) * 1e-4 * above / below
+    assert (estimate.low, estimate.high) == pytest.approx(
+        (above / below - half, above / below + half), rel=1e-5
+    )
+
+
+def test_a_ratio_over_what_may_be_zero_has_no_upper_limit():
+    estimate = ratio(0.1, 0.01, 0.002, 0.002)
+    assert estimate.high == np.inf
+    assert str(estimate) == f"at least {estimate.low:.3g}"
+    assert 10 < estimate.low < 50
+    assert str(ratio(0.001, 0.01, 0.002, 0.002)) == "undetermined"
+
+
+def test_rank_correlation_sees_order_and_not_scale():
+    x = np.arange(12.0)
+    assert rank_correlation(x, np.exp(x)).value == pytest.approx(1)
+    assert rank_correlation(x, -(x**3)).value == pytest.approx(-1)
+
+
+def test_rank_correlation_of_noise_has_zero_in_its_interval():
+    x, y = np.random.default_rng(5).normal(size=(2, 40))
+    estimate = rank_correlation(x, y)
+    assert estimate.low < 0 < estimate.high
+    assert estimate.value == pytest.approx(pd.Series(x).rank().corr(pd.Series(y).rank()))
+
+
+def test_rank_correlation_leaves_out_pairs_with_a_missing_value():
+    x = [0.1, 0.2, 0.3, 0.4, np.nan]
+    assert rank_correlation(x, [1, 2, 3, 4, 0]).value == pytest.approx(1)
+    with pytest.raises(ValueError, match="at least 4 pairs, got 3"):
+        rank_correlation(x, [1, 2, 3, np.nan, 0])
