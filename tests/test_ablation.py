@@ -250,7 +250,7 @@ def test_a_cost_is_the_difference_of_two_scores(wired):
     np.testing.assert_allclose(change, np.subtract(silenced, intact), atol=1e-6)
 
 
-# ---- the tables of the chapter ----------------------------------------------------------------------------
+# ---- the tables of the chapter --------------------------------------------------------------------------
 
 
 def notebook_06(loaded, folder, patch, **settings):

@@ -262,7 +262,7 @@ def test_every_rule_returns_the_same_kind_of_answer(rule):
     assert found.fingerprint != key_regions(activations, rule, seed=1).fingerprint
 
 
-# ---- a rule of one's own ----------------------------------------------------------------------------------
+# ---- a rule of one's own --------------------------------------------------------------------------------
 
 
 def loudest(activations, factor=3.0):

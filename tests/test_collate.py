@@ -1,0 +1,219 @@
+"""Tables of many runs as one: in order, with their settings, and never mixed without a word."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from lingua_utils.runs import collate
+from lingua_utils.runs.settings import RunSettings
+from lingua_utils.runs.sheets import Row
+
+
+def write_run(results, model_id="lab/bloom-m", revision="main", sads=0.1, weights="w", code="c", **settings):
+    """A run's folder as a notebook leaves it, with the table of similarity."""
+    asked = RunSettings(model_id, revision, **settings)
+    folder = results / asked.folder
+    folder.mkdir(parents=True)
+    entry = {"seconds": 1.5, "finished": "2025-01-01", "device": "cpu", "threads": 2}
+    manifest = {
+        "settings": asked.as_dict(),
+        "fingerprints": {"weights": weights if weights != "w" else f"{model_id} {revision}"},
+        "model": {"model_type": "bloom", "n_parameters": 10, "n_layers": 1, "n_neurons": 4},
+        "tables": {"similarity": entry | {"code": code, "modules": "m"}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    pd.DataFrame({"layer": ["0", "all"], "sads": [0.0, sads]}).to_parquet(folder / "similarity.parquet")
+
+
+def row_of(model_id="lab/bloom-m", revision="main", **settings):
+    return Row(RunSettings(model_id, revision, **settings), ("similarity",))
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    for revision in ("step001200", "main", "step000032"):
+        write_run(tmp_path / "results", revision=revision)
+    write_run(tmp_path / "results", "lab/llama-m", "step000032")
+    return tmp_path / "results"
+
+
+def write_losses(results, name, seed=0, digest="a", loss=1.0):
+    folder = results.parent / "checkpoints" / f"{name}-{digest}"
+    folder.mkdir(parents=True)
+    (folder / "lab.json").write_text(json.dumps({"recipe": {"name": name, "seed": seed}}))
+    table = pd.DataFrame({"step": [0, 8], "language": "eng_Latn", "loss": [8.0, loss], "bits_per_byte": 1.0})
+    table.to_parquet(folder / "losses.parquet")
+
+
+# ---- one table ------------------------------------------------------------------------------------------
+
+
+def test_runs_come_in_the_order_of_training_with_the_final_model_last(results):
+    table = collate.collate("similarity", results)
+    bloom = table[table.model_id == "lab/bloom-m"].drop_duplicates("revision")
+    assert bloom.revision.tolist() == ["step000032", "step001200", "main"]
+    assert bloom.step.tolist() == [32, 1200, pd.NA]
+    assert table.step.dtype == "Int64" and not table.published.any() and len(table) == 8
+
+
+def test_settings_and_what_the_model_is_are_columns(results):
+    table = collate.collate("similarity", results)
+    assert set(collate.SETTINGS) <= set(table)
+    assert {"model_type", "n_parameters", "n_layers", "n_neurons", "code", "layer", "sads"} <= set(table)
+
+
+def test_tokens_seen_are_told_where_the_revision_tells_them(results):
+    write_run(results, "swiss-ai/Apertus-8B-2509", "step50000-tokens210B")
+    table = collate.collate("similarity", results).drop_duplicates(["model_id", "revision"])
+    tokens = table.set_index("revision").tokens
+    assert tokens["step50000-tokens210B"] == 210_000_000_000
+    assert tokens.drop("step50000-tokens210B").isna().all()
+
+
+def test_a_revision_with_the_weights_of_an_earlier_one_is_reported_and_is_no_point_of_a_curve(results):
+    for revision, weights in (("100000", "a"), ("200000", "a"), ("300000", "b")):
+        write_run(results, "bigscience/bloom-7b1-intermediate", f"global_step{revision}", weights=weights)
+    write_run(results, "someone/copy", "global_step100000", weights="a")
+    (repeated,) = collate.repeated_weights(results).itertuples()
+    assert (repeated.revision, repeated.same_as) == ("global_step200000", "global_step100000")
+    table = collate.collate("similarity", results)
+    of_bloom = table[table.model_id == "bigscience/bloom-7b1-intermediate"]
+    assert of_bloom.step.unique().tolist() == [100_000, 300_000]
+    assert "someone/copy" in set(table.model_id)
+
+
+def test_a_run_that_is_still_being_written_or_is_damaged_is_passed_over(results, capsys):
+    write_run(results / ".scratch", revision="step000064")
+    write_run(results, revision="step000128")
+    damaged = results / RunSettings("lab/bloom-m", "step000128").folder / "manifest.json"
+    damaged.write_text(damaged.read_text()[:40])
+    assert len(collate.collate("similarity", results)) == 8
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_only_the_runs_of_a_sheet_are_read(results):
+    table = collate.collate("similarity", results, rows=[row_of(revision="step000032")])
+    assert set(zip(table.model_id, table.revision, strict=True)) == {("lab/bloom-m", "step000032")}
+
+
+def test_a_table_that_no_run_has_is_named_with_the_chapter_that_writes_it(results):
+    with pytest.raises(FileNotFoundError, match="no table 'region_counts' in .*: run 05_regions there first"):
+        collate.collate("region_counts", results)
+
+
+# ---- never mixed ----------------------------------------------------------------------------------------
+
+DIFFERENT = {
+    "corpus": "phrasebook",
+    "languages": "eng_Latn fra_Latn",
+    "n_sentences": 60,
+    "pooling": "last",
+    "dtype": "float16",
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), DIFFERENT.items())
+def test_runs_that_differ_in_what_was_measured_are_refused_by_the_name_of_the_setting(results, name, value):
+    write_run(results, **{name: value})
+    with pytest.raises(ValueError, match=rf"runs that differ in {name}: .*{value}"):
+        collate.collate("similarity", results)
+    assert len(collate.collate("similarity", results, apart=(*collate.APART, name))) == 10
+
+
+@pytest.mark.parametrize(("name", "value"), DIFFERENT.items())
+def test_of_runs_that_differ_those_like_a_given_one_can_be_chosen(results, name, value):
+    write_run(results, **{name: value})
+    for settings, n_rows in ((RunSettings(), 8), (RunSettings(**{name: value}), 2)):
+        assert len(collate.collate("similarity", results, like=settings)) == n_rows
+
+
+def test_runs_of_different_code_are_refused_unless_it_is_allowed(results):
+    write_run(results, revision="step000064", code="other")
+    with pytest.raises(ValueError, match="differ in code: .*measure them anew"):
+        collate.collate("similarity", results)
+    table = collate.collate("similarity", results, apart=(*collate.APART, "code"))
+    assert table.code.nunique() == 2
+
+
+def test_a_setting_that_a_table_does_not_depend_on_keeps_no_run_out(results):
+    write_run(results, "lab/bloom-s", n_controls=3)
+    assert "lab/bloom-s" in set(collate.collate("similarity", results).model_id)
+
+
+def test_training_seeds_stand_side_by_side(results):
+    write_run(results, training_seed=1)
+    table = collate.collate("similarity", results)
+    assert table[table.model_id == "lab/bloom-m"].training_seed.unique().tolist() == [0, 1]
+
+
+# ---- publishing -----------------------------------------------------------------------------------------
+
+
+def test_published_runs_stand_in_for_those_that_are_not_there(results, tmp_path, monkeypatch):
+    write_losses(results, "bloom-m")
+    monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
+    rows = [row_of(revision=revision) for revision in ("step000032", "step001200")]
+    folder = collate.publish(results, rows, tmp_path / "published")
+    elsewhere = tmp_path / "elsewhere"
+    write_run(elsewhere, revision="step000032", sads=0.7)
+    table = collate.collate("similarity", elsewhere, folder).query("layer == 'all'")
+    assert table.published.tolist() == [False, True]
+    assert table.sads.tolist() == pytest.approx([0.7, 0.1])
+    assert table.step.tolist() == [32, 1200] and table.step.dtype == "Int64"
+
+
+def only_similarity():
+    """The table of stages, as if the similarity of a run were all there is to publish."""
+    stages = []
+    for stage in collate.sheets.STAGES:
+        published = ("similarity",) if stage.name == "similarity" else ()
+        stages.append(type(stage)(**(vars(stage) | {"published": published})))
+    return tuple(stages)
+
+
+def test_publishing_writes_only_the_rows_asked_for_and_their_manifests(results, tmp_path, monkeypatch):
+    write_losses(results, "bloom-m")
+    write_losses(results, "llama-m")
+    monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
+    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published")
+    assert len(pd.read_parquet(folder / "similarity.parquet")) == 2
+    assert set(pd.read_parquet(folder / "losses.parquet").model_id) == {"lab/bloom-m"}
+    (manifest,) = json.loads((folder / "manifests.json").read_text())
+    assert manifest["settings"]["revision"] == "step000032"
+
+
+def test_a_run_that_was_not_done_is_not_published(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
+    with pytest.raises(FileNotFoundError, match="no table 'similarity' of run world/lab--bloom-m/step000064"):
+        rows = [row_of(revision="step000032"), row_of(revision="step000064")]
+        collate.publish(results, rows, tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
+def test_losses_are_those_of_the_newest_training_or_published(results, tmp_path):
+    write_losses(results, "bloom-m", digest="a", loss=3.0)
+    write_losses(results, "bloom-m", digest="b", loss=1.0)
+    write_losses(results, "bloom-m", seed=1, digest="c")
+    published = tmp_path / "published"
+    published.mkdir()
+    kept = pd.DataFrame({"model_id": ["lab/llama-m", "lab/bloom-m"], "training_seed": 0, "step": 0})
+    kept.assign(language="eng_Latn", loss=9.0, bits_per_byte=2.0).to_parquet(published / "losses.parquet")
+    table = collate.losses(published)
+    models = table.groupby(["model_id", "training_seed"]).published.first().to_dict()
+    assert models == {("lab/bloom-m", 0): False, ("lab/bloom-m", 1): False, ("lab/llama-m", 0): True}
+    own = table[(table.model_id == "lab/bloom-m") & (table.training_seed == 0)]
+    assert own.loss.tolist() == [8.0, 1.0]
+
+
+def test_provenance_tells_published_runs_from_those_done_here(results, tmp_path, monkeypatch):
+    write_losses(results, "bloom-m")
+    monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
+    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published")
+    elsewhere = tmp_path / "elsewhere"
+    write_run(elsewhere, revision="step001200")
+    table = collate.provenance(elsewhere, folder).set_index("revision")
+    assert table.published.to_dict() == {"step001200": False, "step000032": True}
+    assert (table.seconds == 1.5).all() and (table.table == "similarity").all()
