@@ -10,7 +10,7 @@ from lingua_utils.text.languages import DEFAULT_LANGUAGES
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
 STEPS = (0, 8, 32, 128, 600, 1200)
 KINDS = ("all", "bridged", "unbridged")
-SCALES = ("raw", "centred")
+SCALES = ("raw", "centred", "standardised")
 LAYERS = (("all", -1), ("0", 0), ("1", 1), ("2", 2))
 # An encoder-decoder's: the encoder has more layers than one digit, and more than the decoder.
 STACKS = ("encoder", "decoder")

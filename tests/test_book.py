@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -78,12 +79,6 @@ def test_every_reference_is_complete_and_every_citation_has_one():
     assert cited <= {key for key, _ in entries}
 
 
-def test_the_local_mathjax_is_small_and_has_its_licence():
-    folder = ROOT / "book" / "_static" / "mathjax"
-    assert "Apache License" in (folder / "LICENSE").read_text()
-    assert sum(file.stat().st_size for file in folder.rglob("*")) < 2_000_000
-
-
 # ---- staging ----------------------------------------------------------------------------------------------
 
 
@@ -118,12 +113,29 @@ def project(tmp_path) -> Path:
             columns=["model_id", "revision", "step"]
         )
         table.to_parquet(run / "similarity.parquet")
+        (run / "finished").touch()
     write_notebook(tmp_path / "results" / "chapters" / "08_evolution.ipynb", glued="last")
+    write_notebook(tmp_path / "notebooks" / "04_similarity.ipynb", "# Who is alike?")
+    write_notebook(tmp_path / "notebooks" / "08_evolution.ipynb", "# How?")
     return tmp_path
 
 
+def stage_all(project: Path) -> tuple[list[Path], list[str]]:
+    source = project / "_build" / "source"
+    return pages.stage(project / "lab.csv", project / "results", source, root=project)
+
+
 def stage(project: Path) -> list[Path]:
-    return pages.stage(project / "lab.csv", project / "results", project / "_build" / "source", root=project)
+    changed, failed = stage_all(project)
+    assert not failed
+    return changed
+
+
+def fail(path: Path, message: str = "no memory left") -> None:
+    """An executed notebook that ended with an error."""
+    output = nbformat.v4.new_output("error", ename="MemoryError", evalue=message, traceback=[])
+    cell = nbformat.v4.new_code_cell("1", outputs=[output], id="b")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
 
 
 def titles(source: Path) -> list[str]:
@@ -141,7 +153,7 @@ def test_no_two_pages_have_the_same_title(project):
     stage(project)
     found = titles(project / "_build" / "source")
     assert len(found) == len(set(found)) == 6
-    assert "# bloom-m at step 1,200: similarity" in found
+    assert "# bloom-m at step 1,200, world: similarity" in found
 
 
 def test_links_of_a_run_page_still_lead_to_the_chapters(project):
@@ -188,10 +200,56 @@ def test_a_run_that_left_the_sheet_leaves_the_book(project):
     assert not (project / "_build/source/runs/world/lab--bloom-m/step000008").exists()
 
 
-def test_a_chapter_that_was_not_executed_is_named_with_the_command(project):
+def test_a_chapter_that_was_not_executed_is_shown_as_text_and_told_with_the_command(project):
     shutil.rmtree(project / "results/chapters")
-    with pytest.raises(FileNotFoundError, match=r"chapter 08_evolution .* run `make results RUNS=.*lab.csv`"):
-        stage(project)
+    (project / "book" / "intro.md").write_text("# Why?\n")
+    _, failed = stage_all(project)
+    assert re.match(r"chapter 08_evolution: not run: `make results RUNS=.*lab.csv`", failed[0])
+    page = (project / "_build/source/notebooks/08_evolution.ipynb").read_text()
+    assert "Not measured: not run" in page and "# How?" in page
+
+
+def test_a_row_that_failed_is_listed_with_its_error_and_keeps_no_other_out(project):
+    run = project / "results/world/lab--bloom-m/step000008"
+    (run / "finished").unlink()
+    fail(run / "04_similarity.ipynb")
+    _, failed = stage_all(project)
+    told = "04_similarity: MemoryError: no memory left"
+    assert failed == [f"world/lab--bloom-m/step000008: {told}"]
+    index = (project / "_build/source/runs/world/lab--bloom-m/index.md").read_text()
+    assert re.search(r"\| step 8 \| .* failed: 04\\_similarity: MemoryError: no memory left \|", index)
+    assert re.search(r"\| step 1,200 \| .*\[similarity\]\(step001200/04_similarity.ipynb\) \|", index)
+
+
+def test_of_two_rows_the_last_that_did_not_fail_is_the_chapter(project):
+    fail(project / "results/world/lab--bloom-m/step001200/04_similarity.ipynb")
+    stage_all(project)
+    staged = project / "_build" / "source" / "notebooks" / "04_similarity.ipynb"
+    assert "# At step000008?" in staged.read_text()
+
+
+def test_a_run_that_was_never_started_is_listed(project):
+    (project / "lab.csv").write_text("model_id,revision\nlab/bloom-m,step000008\nlab/bloom-m,step000016\n")
+    _, failed = stage_all(project)
+    assert failed == ["world/lab--bloom-m/step000016: it was not run"]
+
+
+def test_a_run_with_other_settings_has_pages_of_its_own(project):
+    text = "model_id,revision,seed\nlab/bloom-m,step000008,0\nlab/bloom-m,step000008,1\n"
+    (project / "lab.csv").write_text(text)
+    run = project / "results/world/lab--bloom-m/step000008+seed=1"
+    write_notebook(run / "04_similarity.ipynb", "# At seed 1?")
+    (run / "finished").touch()
+    stage(project)
+    pages_of_model = project / "_build/source/runs/world/lab--bloom-m"
+    (page,) = pages_of_model.glob("step000008-seed-1-*/04_similarity.ipynb")
+    assert "# bloom-m at step 8, seed=1, world: similarity" in page.read_text()
+
+
+@pytest.mark.parametrize("name", ["step000008", "a+b", "a b", "größe", "x/y", "%2F"])
+def test_an_address_holds_plain_characters_and_tells_names_apart(name):
+    assert re.fullmatch(r"[\w.-]+", pages.slug(name), flags=re.ASCII)
+    assert pages.slug(name) != pages.slug(name + "+")
 
 
 def test_a_pasted_value_that_is_not_there_is_named_with_its_notebook(project):
@@ -200,16 +258,16 @@ def test_a_pasted_value_that_is_not_there_is_named_with_its_notebook(project):
         stage(project)
 
 
-def test_a_run_without_notebooks_stays_in_the_index(project):
-    (project / "results/world/lab--bloom-m/step000008/04_similarity.ipynb").unlink()
-    stage(project)
-    page = (project / "_build/source/runs/world/lab--bloom-m/index.md").read_text()
-    assert re.search(r"\| step 8 \| .* \| not run \|", page)
-
-
 def test_a_book_can_only_go_where_jupyter_book_writes(project):
     with pytest.raises(ValueError, match="must end in _build"):
         pages.build(project, project / "site")
+
+
+def test_a_wrong_place_for_the_book_is_told_before_anything_is_measured(tmp_path):
+    command = ["make", "--no-print-directory", "book", f"BUILD={tmp_path / 'site'}", f"RESULTS={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and "must end in _build" in done.stderr
+    assert "snakemake" not in done.stdout and not list(tmp_path.iterdir())
 
 
 def test_a_build_with_warnings_fails_and_fails_again(project, capfd):
@@ -245,6 +303,13 @@ def test_every_chapter_shows_outputs_and_no_error(built_book, chapter):
     page = (built_book / f"{chapter}.html").read_text()
     assert page.count('class="cell_output') >= 3
     assert "Traceback" not in page
+
+
+def test_no_page_shows_what_was_meant_for_a_notebook(built_book):
+    leftovers = re.compile(r"(?:&lt;|<)IPython\.core|alt\.\w+Chart\(\.\.\.\)|Traceback|&lt;lingua_utils")
+    for page in built_book.rglob("*.html"):
+        found = leftovers.search(page.read_text(encoding="utf-8"))
+        assert not found, (page, found)
 
 
 def test_no_page_asks_the_network_for_anything(built_book):
@@ -289,6 +354,6 @@ def test_a_chapter_opens_in_colab_and_a_copy_of_it_does_not(built_book):
 
 def test_every_row_of_the_sheet_has_its_pages(built_book, small_book):
     for row in small_book.rows:
-        folder = built_book / "runs" / "world" / row["model_id"].replace("/", "--")
-        assert (folder / row["revision"] / "04_similarity.html").is_file()
-        assert (folder / "index.html").is_file()
+        folder = built_book / "runs" / Path(*map(pages.slug, row.settings.folder.parts))
+        assert (folder / "04_similarity.html").is_file()
+        assert (folder.parent / "index.html").is_file()

@@ -23,6 +23,7 @@ from tiny_models import save_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+OF_MANY_RUNS = ("08_evolution", "09_scaling")
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
 
 SHIPPED_BY_COLAB = ("torch", "numpy", "pandas", "ipykernel")
@@ -161,15 +162,23 @@ def test_a_notebook_goes_from_the_name_of_a_hub_model_to_its_charts(colab, tmp_p
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         notebook = colab.execute("00_any_model", tmp_path / "empty", monkeypatch)
     assert len(charts(notebook)) >= 5
-    assert (tmp_path / "empty/results/world/bigscience--bloom-560m/main/regions.parquet").parent.is_dir()
+    run = tmp_path / "empty/results/world/bigscience--bloom-560m/main"
+    assert (run / "activations").is_dir() and not list(run.glob("*.parquet"))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "00_any_model"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("00_any_model", *OF_MANY_RUNS)])
 def test_every_notebook_runs_alone_in_an_empty_folder(name, colab, tmp_path, monkeypatch):
     declared = papermill.inspect_notebook(str(ROOT / f"notebooks/{name}.ipynb"))
     parameters = {key: value for key, value in MINIATURE.items() if key in declared}
     notebook = colab.execute(name, tmp_path / "empty", monkeypatch, **parameters)
     assert "**What we see.**" in shown(notebook)
+
+
+@pytest.mark.parametrize("name", OF_MANY_RUNS)
+def test_what_was_not_measured_here_is_shown_as_published(name, colab, tmp_path, monkeypatch):
+    notebook = colab.execute(name, tmp_path / "empty", monkeypatch)
+    assert "published" in shown(notebook) and "measured here" not in shown(notebook)
+    assert not (tmp_path / "empty/results").exists()
 
 
 def shown(notebook: nbformat.NotebookNode) -> str:

@@ -99,7 +99,9 @@ def test_only_the_runs_of_a_sheet_are_read(results):
 
 
 def test_a_table_that_no_run_has_is_named_with_the_chapter_that_writes_it(results):
-    with pytest.raises(FileNotFoundError, match="no table 'region_counts' in .*: run 05_regions there first"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no table 'region_counts' in .*: run 05_regions there first"
+    ):
         collate.collate("region_counts", results)
 
 
@@ -132,7 +134,7 @@ def test_of_runs_that_differ_those_like_a_given_one_can_be_chosen(results, name,
 
 def test_runs_of_different_code_are_refused_unless_it_is_allowed(results):
     write_run(results, revision="step000064", code="other")
-    with pytest.raises(ValueError, match="differ in code: .*measure them anew"):
+    with pytest.raises(ValueError, match=r"differ in code: .*measure them anew"):
         collate.collate("similarity", results)
     table = collate.collate("similarity", results, apart=(*collate.APART, "code"))
     assert table.code.nunique() == 2

@@ -68,6 +68,7 @@ run
 #
 # The correlation, over neurons, of the mean activations of every two languages; below it is averaged over the pairs.
 
+
 # %%
 def measure(vectors):
     """Mean correlation of languages, of an array [language, sentence, neuron]; in [-1, 1]."""
@@ -93,7 +94,7 @@ alt.Chart({name}, title="{name}, layer by layer").transform_fold(["{name}", "shu
 
 # %% tags=["hide-input"]
 highest = {name}.loc[{name}["{name}"].idxmax()]
-Markdown(f"**What we see.** It is highest in layer {{highest.layer}}, {{highest['{name}']:.3f}} (shuffled {{highest.shuffled:.3f}}).")
+Markdown(f"**What we see.** Highest in layer {{highest.layer}}: {{highest.{name}:.3f}} (shuffled {{highest.shuffled:.3f}}).")
 
 # %% [markdown]
 # ## What this does not show
