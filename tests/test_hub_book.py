@@ -46,7 +46,9 @@ def test_a_chapter_that_the_sheet_does_not_ask_for_says_so(html):
 
 
 def test_models_without_checkpoints_stand_side_by_side_in_the_order_of_the_sheet(html):
-    assert "This sheet follows no model through training" in (html / "notebooks/08_evolution.html").read_text()
+    assert (
+        "This sheet follows no model through training" in (html / "notebooks/08_evolution.html").read_text()
+    )
     page = (html / "notebooks" / "09_scaling.html").read_text()
     assert "The two scores, model by model" in page
     assert '"google/mt5-small", "google/mt5-base"' in page

@@ -84,12 +84,14 @@ def execute(name: str, folder: Path, parameters: dict) -> None:
 
 
 def settle(path: Path) -> None:
-    """Drop what differs from run to run: progress bars, timings, papermill's marks."""
+    """Drop what differs from run to run (bars, timings, marks), and fold the parameters that were given."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution", "id"):
             cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"].append("hide-input")
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     with files.writing(path) as temporary:

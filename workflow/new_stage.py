@@ -94,7 +94,8 @@ alt.Chart({name}, title="{name}, layer by layer").transform_fold(["{name}", "shu
 
 # %% tags=["hide-input"]
 highest = {name}.loc[{name}["{name}"].idxmax()]
-Markdown(f"**What we see.** Highest in layer {{highest.layer}}: {{highest.{name}:.3f}} (shuffled {{highest.shuffled:.3f}}).")
+found = f"{{highest.{name}:.3f}} in layer {{highest.layer}}, where shuffled languages give {{highest.shuffled:.3f}}"
+Markdown(f"**What we see.** At its highest it is {{found}}.")
 
 # %% [markdown]
 # ## What this does not show
