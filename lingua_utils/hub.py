@@ -329,7 +329,11 @@ def check_model_name(model_id: str, revision: str = "main") -> None:
     if model_id.startswith("lab/") and len(parts) != 2:
         raise ValueError(f"model_id is {model_id!r}; a model of the lab is named lab/NAME")
     parts = revision.replace("\\", "/").split("/")
-    if not revision.isprintable() or any(part.strip() in ("", ".", "..") for part in parts):
+    if (
+        not revision.isprintable()
+        or ":" in revision
+        or any(part.strip() in ("", ".", "..") for part in parts)
+    ):
         raise ValueError(f"revision is {revision!r}, which names no branch, tag or checkpoint; main is one")
 
 

@@ -1,10 +1,12 @@
 """The Hub, spoken to over its real protocol on this machine, and each of its failures."""
 
 import errno
+import io
 import json
 import logging
 import os
 import pickle
+import re
 import shutil
 import subprocess
 from collections import namedtuple
@@ -20,8 +22,9 @@ from tiny_models import LANGUAGES, TEXTS, save_tiny
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lingua_utils import hub
-from lingua_utils.models import devices, hub_models
-from lingua_utils.models.loading import load_model, weights_fingerprint
+from lingua_utils.hub import nearest, progress
+from lingua_utils.models import devices, loading
+from lingua_utils.models.loading import fingerprints, load_model
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = "model.safetensors"
@@ -45,12 +48,18 @@ def pickled_bloom(bloom, tmp_path_factory) -> Path:
     """The same model as BLOOM's intermediate checkpoints may be: pickled weights, no tokenizer."""
     folder = tmp_path_factory.mktemp("pickled")
     shutil.copy(bloom / "config.json", folder)
-    torch.save(load_file(bloom / WEIGHTS), folder / "pytorch_model.bin")
+    (folder / "pytorch_model.bin").write_bytes(pickled(load_file(bloom / WEIGHTS)))
     return folder
 
 
 def fetch_model(model_id: str, revision: str = "main") -> Path:
-    return hub_models.fetch_model(hub.look_up(model_id, revision))
+    return loading.fetch_model(hub.look_up(model_id, revision))
+
+
+def pickled(value) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
 
 
 class Payload:
@@ -79,7 +88,7 @@ def test_a_model_is_fetched_with_its_tokenizer_and_nothing_else(local_hub, bloom
     local_hub.add("someone/tiny", contents | {"README.md": b"#", "modeling_tiny.py": b"raise SystemExit"})
     folder = fetch_model("someone/tiny")
     assert {path.name for path in folder.iterdir()} == {"config.json", "generation_config.json", WEIGHTS}
-    hub_models.fetch_tokenizer("someone/tiny")
+    loading.fetch_tokenizer("someone/tiny")
     assert not {"README.md", "modeling_tiny.py"} & {path.name for path in folder.iterdir()}
     assert AutoModelForCausalLM.from_pretrained(folder).config.model_type == "bloom"
     assert AutoTokenizer.from_pretrained(folder)("On Monday.").input_ids
@@ -173,14 +182,14 @@ def test_a_repository_without_weights_says_what_it_has(local_hub):
 def test_a_checkpoint_without_tokenizer_takes_that_of_main(local_hub, bloom, caplog):
     local_hub.add("someone/tiny", bloom)
     local_hub.add("someone/tiny", {"config.json": b"{}"}, "step100")
-    assert (hub_models.fetch_tokenizer("someone/tiny", "step100") / "tokenizer.json").is_file()
+    assert (loading.fetch_tokenizer("someone/tiny", "step100") / "tokenizer.json").is_file()
     assert "step100 has no tokenizer" in caplog.text
 
 
 def test_no_tokenizer_anywhere_says_where_to_name_one(local_hub):
     local_hub.add("someone/tiny", {"config.json": b"{}"}, "step100")
     with pytest.raises(FileNotFoundError) as error:
-        hub_models.fetch_tokenizer("someone/tiny", "step100")
+        loading.fetch_tokenizer("someone/tiny", "step100")
     assert "has no tokenizer" in one_line(error) and "TOKENIZERS" in str(error.value)
 
 
@@ -189,7 +198,7 @@ def test_sharded_weights_are_fetched_by_their_index(local_hub, bloom, tmp_path):
     model.save_pretrained(tmp_path / "shards", max_shard_size="40KB")
     local_hub.add("someone/tiny", tmp_path / "shards")
     folder = fetch_model("someone/tiny")
-    assert len(hub_models.weight_files(hub.look_up("someone/tiny"))) > 1
+    assert len(loading.weight_files(hub.look_up("someone/tiny"))) > 1
     loaded = AutoModelForCausalLM.from_pretrained(folder)
     assert all(map(torch.equal, model.parameters(), loaded.parameters()))
 
@@ -199,6 +208,78 @@ def test_a_missing_shard_is_named(local_hub):
     local_hub.add("someone/tiny", {"config.json": b"{}", f"{WEIGHTS}.index.json": json.dumps(index).encode()})
     with pytest.raises(FileNotFoundError, match=r"model-00001-of-00002\.safetensors, which is not there"):
         fetch_model("someone/tiny")
+
+
+# -- names
+
+
+@pytest.mark.parametrize(
+    "model_id", ["", " ", ".", "..", "./", "x/..", "/", "a\\..", "lab/", "lab/..", "lab/a/b", "a\nb"]
+)
+def test_a_name_that_leads_out_of_where_models_lie_is_refused(model_id):
+    with pytest.raises(ValueError, match="model_id is") as error:
+        hub.check_model_name(model_id)
+    assert repr(model_id) in one_line(error)
+
+
+@pytest.mark.parametrize(
+    "revision", ["", ".", "..", "/etc/passwd", "../../x", "a//b", "a/../b", "..\\x", "C:/x"]
+)
+def test_a_revision_that_leads_out_of_a_models_folder_is_refused(revision):
+    with pytest.raises(ValueError, match="revision is") as error:
+        load_model("someone/tiny", revision)
+    assert repr(revision) in one_line(error)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [("lab/bloom-m", "step000600"), ("/data/nt.v1", "main"), ("someone/tiny", "refs/pr/1"), ("gpt2", "v1.0")],
+)
+def test_names_of_models_and_revisions_pass(name):
+    hub.check_model_name(*name)
+
+
+@pytest.mark.parametrize(
+    ("revision", "step", "tokens"),
+    [
+        ("global_step100000", 100_000, None),
+        ("step50000-tokens210B", 50_000, 210 * 10**9),
+        ("step2627139-tokens15T", 2_627_139, 15 * 10**12),
+        ("stage1-step150-tokens1B", 150, 10**9),
+        ("stage1-step-3440000", 3_440_000, None),
+        ("step0753851", 753_851, None),
+        ("step_20k", 20_000, None),
+        ("step000600", 600, None),
+        ("global_step1000", 1000, None),
+        ("stage1-step-40000", 40_000, None),
+        ("stage1-step1413814-tokens5930B", 1_413_814, 5930 * 10**9),
+        ("step0005000", 5000, None),
+        ("step143000", 143_000, None),
+        ("checkpoint-500", 500, None),
+        ("step0", 0, None),
+        ("stage2", None, None),
+        ("main", None, None),
+        ("v1.0", None, None),
+    ],
+)
+def test_step_and_tokens_are_read_from_the_name(revision, step, tokens):
+    assert progress(revision) == (step, tokens)
+
+
+def test_little_is_listed_whole():
+    assert nearest("step7", ["main", "step1"]) == "there are main, step1"
+    assert nearest("step7", ["main"]) == "there is main"
+    assert nearest("step7", []) == "there is none"
+
+
+def test_the_numerically_nearest_steps_are_named_in_order():
+    known = ["main", *(f"step{1000 * i}" for i in range(1, 30))]
+    assert nearest("step10400", known) == "the nearest of 30 are step9000, step10000, step11000, step12000"
+
+
+def test_without_a_step_the_most_alike_names_are_named():
+    known = [f"model-{letter}" for letter in "abcdefghijklm"] + ["bloom-560m"]
+    assert nearest("bloom-560", known).startswith("the nearest of 14 are bloom-560m")
 
 
 # -- downloads that go wrong
@@ -265,60 +346,58 @@ def test_a_disk_that_fills_up_on_the_way_says_so(local_hub, bloom, monkeypatch, 
 # -- pickled weights
 
 
-def test_pickled_weights_are_converted_once_and_said_so(local_hub, bloom, pickled_bloom, caplog):
-    local_hub.add("bigscience/bloom-560m-intermediate", pickled_bloom, "global_step1000")
+def test_pickled_weights_are_read_by_the_weights_only_loader_and_said_so(local_hub, bloom, caplog):
+    contents = {path.name: path.read_bytes() for path in bloom.iterdir() if path.name != WEIGHTS}
+    local_hub.add("someone/tiny", contents | {"pytorch_model.bin": pickled(load_file(bloom / WEIGHTS))})
     with caplog.at_level(logging.WARNING):
-        folder = fetch_model("bigscience/bloom-560m-intermediate", "global_step1000")
-        again = fetch_model("bigscience/bloom-560m-intermediate", "global_step1000")
-    assert folder == again and caplog.text.count("pickled weights only") == 1
-    assert not list(folder.glob("*.bin"))
-    theirs, ours = load_file(bloom / WEIGHTS), load_file(folder / WEIGHTS)
-    assert theirs.keys() == ours.keys() and all(torch.equal(theirs[name], ours[name]) for name in ours)
-    assert AutoModelForCausalLM.from_pretrained(folder).config.model_type == "bloom"
+        loaded = load_model("someone/tiny")
+    assert "weights-only loader reads its pickled weights" in caplog.text
+    torch.testing.assert_close(loaded.model.state_dict(), load_model(str(bloom)).model.state_dict())
 
 
-def test_pickled_shards_and_tied_weights_come_through(local_hub, bloom, tmp_path):
+def test_pickled_shards_and_tied_weights_come_through(local_hub, bloom):
     tensors = load_file(bloom / WEIGHTS)
-    shared = next(iter(tensors))
-    tensors["tied"] = tensors[shared]
-    halves = [dict(list(tensors.items())[i::2]) for i in (0, 1)]
-    names = [f"pytorch_model-0000{i}-of-00002.bin" for i in (1, 2)]
-    for half, name in zip(halves, names, strict=True):
-        torch.save(half, tmp_path / name)
-    index = {"weight_map": {key: name for half, name in zip(halves, names, strict=True) for key in half}}
-    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps(index))
-    shutil.copy(bloom / "config.json", tmp_path)
-    contents = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    embedding = next(name for name in tensors if name.endswith("word_embeddings.weight"))
+    tensors["lm_head.weight"] = tensors[embedding]
+    contents = {path.name: path.read_bytes() for path in bloom.iterdir() if path.name != WEIGHTS}
+    weight_map = {}
+    for i in (1, 2):
+        name = f"pytorch_model-0000{i}-of-00002.bin"
+        shard = dict(list(tensors.items())[i - 1 :: 2])
+        contents[name] = pickled(shard)
+        weight_map |= dict.fromkeys(shard, name)
+    contents["pytorch_model.bin.index.json"] = json.dumps({"metadata": {}, "weight_map": weight_map}).encode()
     local_hub.add("someone/tiny", contents)
-    folder = fetch_model("someone/tiny")
-    ours = load_file(folder / "model-00001-of-00002.safetensors") | load_file(
-        folder / "model-00002-of-00002.safetensors"
-    )
-    assert ours.keys() == tensors.keys() and all(torch.equal(tensors[name], ours[name]) for name in ours)
+    loaded = load_model("someone/tiny").model
+    torch.testing.assert_close(loaded.state_dict(), load_model(str(bloom)).model.state_dict())
 
 
-@pytest.mark.parametrize("written", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
-def test_a_malicious_pickle_is_refused_and_does_not_run(local_hub, bloom, tmp_path, written):
+@pytest.mark.parametrize("written", [lambda value: pickled(value), pickle.dumps], ids=["zip", "plain"])
+def test_a_pickle_that_holds_more_than_tensors_is_refused_and_does_not_run(
+    local_hub, bloom, tmp_path, written
+):
     evidence = tmp_path / "it_ran"
-    written({"weight": Payload(evidence)}, tmp_path / "pytorch_model.bin")
-    contents = {"config.json": (bloom / "config.json").read_bytes()}
-    local_hub.add(
-        "evil/model", contents | {"pytorch_model.bin": (tmp_path / "pytorch_model.bin").read_bytes()}
-    )
-    with pytest.raises(ValueError, match="weights-only loader refuses") as error:
-        fetch_model("evil/model")
+    contents = {path.name: path.read_bytes() for path in bloom.iterdir() if path.name != WEIGHTS}
+    local_hub.add("evil/model", contents | {"pytorch_model.bin": written({"weight": Payload(evidence)})})
+    with pytest.raises(ValueError, match=r"weights-only loader refuses pytorch_model\.bin") as error:
+        load_model("evil/model")
     assert "nothing of it was run" in one_line(error)
     assert not evidence.exists()
-    assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_a_damaged_pickle_is_named(local_hub, pickled_bloom):
-    contents = {path.name: path.read_bytes() for path in pickled_bloom.iterdir()}
-    contents["pytorch_model.bin"] = contents["pytorch_model.bin"][:2000]
-    local_hub.add("someone/tiny", contents)
-    with pytest.raises(ValueError, match=r"pytorch_model\.bin") as error:
-        fetch_model("someone/tiny")
+@pytest.mark.parametrize("name", [WEIGHTS, "pytorch_model.bin"])
+@pytest.mark.parametrize("n_bytes", [0, 2000])
+def test_weights_that_were_published_damaged_are_named(local_hub, bloom, name, n_bytes):
+    contents = {path.name: path.read_bytes() for path in bloom.iterdir()}
+    whole = contents.pop(WEIGHTS)
+    whole = whole if name == WEIGHTS else pickled(load_file(bloom / WEIGHTS))
+    local_hub.add("someone/tiny", contents | {name: whole[:n_bytes]})
+    with pytest.raises(ValueError, match=rf"someone/tiny at main: {re.escape(name)} is damaged") as error:
+        load_model("someone/tiny")
     one_line(error)
+
+
+# -- identity
 
 
 def test_equal_weights_have_equal_fingerprints_without_a_download(local_hub, bloom, tmp_path):
@@ -327,11 +406,23 @@ def test_equal_weights_have_equal_fingerprints_without_a_download(local_hub, blo
         "someone/tiny", {path.name: path.read_bytes() for path in bloom.iterdir()} | {"a": b""}, "step200"
     )
     local_hub.add("someone/tiny", save_tiny("bloom", tmp_path / "other", seed=1), "step300")
-    prints = [
-        hub_models.weights_fingerprint(hub.look_up("someone/tiny", f"step{step}")) for step in (100, 200, 300)
-    ]
+    prints = [fingerprints("someone/tiny", f"step{step}")["weights"] for step in (100, 200, 300)]
     assert prints[0] == prints[1] != prints[2]
     assert local_hub.downloads(WEIGHTS) == []
+
+
+def test_a_model_here_and_on_the_hub_have_the_same_fingerprint(local_hub, bloom):
+    local_hub.add("someone/tiny", bloom)
+    assert fingerprints("someone/tiny")["weights"] == fingerprints(str(bloom))["weights"]
+
+
+def test_the_fingerprint_of_a_borrowed_tokenizer_is_that_of_its_repository(local_hub, bloom, pickled_bloom):
+    local_hub.add("bigscience/bloom-560m", bloom)
+    local_hub.add("bigscience/bloom-560m-intermediate", pickled_bloom, "global_step1000")
+    final = fingerprints("bigscience/bloom-560m")
+    checkpoint = fingerprints("bigscience/bloom-560m-intermediate", "global_step1000")
+    assert checkpoint["tokenizer"] == final["tokenizer"] and checkpoint["config"] == final["config"]
+    assert checkpoint["weights"] != final["weights"]
 
 
 # -- the whole way to a loaded model
@@ -377,11 +468,6 @@ def test_a_model_is_spread_by_accelerate_where_asked(local_hub, bloom):
     local_hub.add("someone/tiny", bloom)
     loaded = load_model("someone/tiny", device="auto")
     torch.testing.assert_close(loaded.model.state_dict(), load_model(str(bloom)).model.state_dict())
-
-
-def test_a_model_here_and_on_the_hub_have_the_same_fingerprint(local_hub, bloom):
-    local_hub.add("someone/tiny", bloom)
-    assert weights_fingerprint("someone/tiny") == weights_fingerprint(str(bloom))
 
 
 def test_three_revisions_are_measured_by_one_batch_command(local_hub, tmp_path):

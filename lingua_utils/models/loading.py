@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import pickle
 import re
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -19,6 +19,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.modeling_utils import load_state_dict
 from transformers.utils.logging import disable_progress_bar
 
 from lingua_utils import files, hub
@@ -156,7 +157,7 @@ def load_model(
     ------
     ValueError
         For an unknown or mixture-of-experts architecture, device or dtype, a tokenizer that does not belong
-        to the model, and for weights that only an unsafe unpickling could read.
+        to the model, and for weights that are damaged or that only an unsafe unpickling could read.
     FileNotFoundError
         For a model or revision that is not there; the message names the nearest that are.
     MemoryError
@@ -185,20 +186,21 @@ def load_model(
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         revision = folder.name if model_id.startswith("lab/") else revision
     stacks = stacks_of(config, what)
-    n_bytes = _weight_bytes(folder) if folder else weight_bytes(repository)
+    n_bytes = (
+        sum(path.stat().st_size for path in _weight_paths(folder)) if folder else weight_bytes(repository)
+    )
     auto_class = AUTO_CLASSES[tuple(stacks)]
     configured = AutoConfig.from_pretrained(
         str(folder or hub.fetch(repository, ["config.json"])), trust_remote_code=False
     )
     _check_memory(what, n_bytes, config, auto_class, configured, chosen_device, chosen_dtype)
-    kept_in = (TOKENIZERS[model_id], "main") if model_id in TOKENIZERS else (model_id, revision)
-    tokenizer = _tokenizer(folder or fetch_tokenizer(*kept_in), what)
+    tokenizer = _tokenizer(folder or fetch_tokenizer(*_kept_in(model_id, revision)), what)
     check_vocabulary(tokenizer, configured.get_text_config().vocab_size, what)
     if folder is None:
         folder = fetch_model(repository)
 
     spread = {"device_map": "auto"} if chosen_device is None else {}
-    model = _weights(auto_class, str(folder), what, {"dtype": chosen_dtype, **spread})
+    model = _weights(auto_class, folder, what, {"dtype": chosen_dtype, **spread})
     if chosen_device is not None:
         model = model.to(chosen_device)
     return LoadedModel.wrap(model, tokenizer, model_id, revision)
@@ -236,11 +238,6 @@ def check_vocabulary(tokenizer: PreTrainedTokenizerBase, n_rows: int, what: str)
         )
 
 
-def _weight_bytes(folder: Path) -> int:
-    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-    return sum(path.stat().st_size for path in weights)
-
-
 def _check_memory(
     what: str,
     n_bytes: int,
@@ -263,31 +260,49 @@ def _check_memory(
     devices.check_memory(what, n_parameters, dtype, free, others)
 
 
-def _weights(auto_class: type, source: str, what: str, options: dict) -> PreTrainedModel:
+def _weights(auto_class: type, folder: Path, what: str, options: dict) -> PreTrainedModel:
     """The model with its weights, from safetensors where there are any."""
-    # Without this, transformers asks a Hub service to convert what has no safetensors.
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     # Downloads have had their bar; one for the moments of reading a file would only fill a notebook.
     disable_progress_bar()
-    options = {"trust_remote_code": False, "weights_only": True, **options}
+    paths = _weight_paths(folder)
+    pickled = paths[0].suffix == ".bin"
+    if pickled:
+        logger.warning("%s has no safetensors: torch's weights-only loader reads its pickled weights", what)
+    options = {"trust_remote_code": False, "weights_only": True, "use_safetensors": not pickled, **options}
     try:
-        return auto_class.from_pretrained(source, use_safetensors=True, **options)
-    except OSError as error:
-        without_safetensors = error
-    logger.warning(
-        "%s has no safetensors: reading its pickled weights with torch's weights-only loader", what
-    )
-    try:
-        return auto_class.from_pretrained(source, use_safetensors=False, **options)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{what}: torch's weights-only loader refuses its pickled weights, which hold more than tensors; "
-            "nothing of them was run; use a copy in safetensors"
-        ) from error
-    except OSError:
-        raise FileNotFoundError(
-            f"no readable weights for {what}: {_first_line(without_safetensors)}"
-        ) from without_safetensors
+        return auto_class.from_pretrained(str(folder), **options)
+    except (OSError, *_UNREADABLE):
+        _check_weights(paths, what)
+        raise
+
+
+def _weight_paths(folder: Path) -> list[Path]:
+    """The files that hold a model's weights: safetensors, or else pickled ones."""
+    paths = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not paths:
+        kinds = ", ".join(_SAFETENSORS | _PICKLED)
+        raise FileNotFoundError(f"no readable weights in {folder}: none of {kinds}, whole or in shards")
+    return paths
+
+
+_UNREADABLE = (EOFError, RuntimeError, TypeError, SafetensorError, pickle.UnpicklingError)
+
+
+def _check_weights(paths: Iterable[Path], what: str) -> None:
+    """Name the first file of weights that cannot be read, if there is one."""
+    for path in paths:
+        try:
+            dict(load_state_dict(path, map_location="meta"))
+        except pickle.UnpicklingError:
+            raise ValueError(
+                f"{what}: torch's weights-only loader refuses {path.name}, which holds more than tensors; "
+                "nothing of it was run; use a revision or a copy with safetensors"
+            ) from None
+        except _UNREADABLE as error:
+            reason = _first_line(error) or "it is empty"
+            raise ValueError(
+                f"{what}: {path.name} is damaged ({reason}); remove it and fetch it anew"
+            ) from None
 
 
 def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int = 0) -> Path | None:
@@ -345,36 +360,29 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     folder = checkpoint_folder(model_id, revision, training_seed)
     if folder is None:
         repository = hub.look_up(model_id, revision)
-        weights = weight_files(repository)
-        others = sorted(name for name in repository.files if _TOKENIZER.fullmatch(name))
-
-        def digests(names: Iterable[str]) -> list[str]:
-            return [repository.files[name].digest or repository.commit for name in names]
+        keeper = _tokenizer_repository(*_kept_in(model_id, revision))
+        digests = {
+            "weights": [_announced(repository, name) for name in weight_files(repository)],
+            "tokenizer": [_announced(keeper, name) for name in _tokenizer_files(keeper.files)],
+            "config": [_announced(repository, "config.json")],
+        }
     else:
-        found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-        if not found:
-            raise FileNotFoundError(f"no weights in {folder}: neither *.safetensors nor *.bin")
-        weights = [path.name for path in found]
-        others = sorted(path.name for path in folder.iterdir() if _TOKENIZER.fullmatch(path.name))
-
-        def digests(names: Iterable[str]) -> list[str]:
-            hashes = []
-            for name in names:
-                with (folder / name).open("rb") as file:
-                    hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
-            return hashes
-
-    parts = {
-        "weights": weights,
-        "tokenizer": [name for name in others if name != "config.json"],
-        "config": [name for name in others if name == "config.json"],
-    }
-    return {what: _joined(digests(names)) for what, names in parts.items()}
+        names = _tokenizer_files(path.name for path in folder.iterdir())
+        digests = {
+            "weights": map(_sha256, _weight_paths(folder)),
+            "tokenizer": [_sha256(folder / name) for name in names],
+            "config": [_sha256(folder / "config.json")],
+        }
+    return {what: _joined(hashes) for what, hashes in digests.items()}
 
 
-def weights_fingerprint(model_id: str, revision: str = "main", training_seed: int = 0) -> str:
-    """Identity of a model's weights, here or on the Hub; see :func:`fingerprints`."""
-    return fingerprints(model_id, revision, training_seed)["weights"]
+def _announced(repository: hub.Repository, name: str) -> str:
+    return repository.files[name].digest or repository.commit
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _joined(digests: Iterable[str]) -> str:
@@ -396,7 +404,7 @@ _PICKLED = {"pytorch_model.bin": "pytorch_model.bin.index.json"}
 
 _VOCABULARY = re.compile(r"[^/]+\.model|tokenizer\.json|tekken\.json|vocab\.(json|txt)")
 _TOKENIZER = re.compile(
-    _VOCABULARY.pattern + r"|merges\.txt|(tokenizer_config|special_tokens_map|added_tokens|config)\.json"
+    _VOCABULARY.pattern + r"|merges\.txt|(tokenizer_config|special_tokens_map|added_tokens)\.json"
 )
 
 
@@ -438,6 +446,18 @@ def fetch_tokenizer(model_id: str, revision: str = "main") -> Path:
     FileNotFoundError
         If neither has one.
     """
+    repository = _tokenizer_repository(model_id, revision)
+    # AutoTokenizer looks into the configuration for the class that it is to build.
+    beside = [name for name in ("config.json",) if name in repository.files]
+    return hub.fetch(repository, [*_tokenizer_files(repository.files), *beside])
+
+
+def _kept_in(model_id: str, revision: str) -> tuple[str, str]:
+    """Repository and revision that a model's tokenizer is looked for in."""
+    return (TOKENIZERS[model_id], "main") if model_id in TOKENIZERS else (model_id, revision)
+
+
+def _tokenizer_repository(model_id: str, revision: str) -> hub.Repository:
     repository = hub.look_up(model_id, revision)
     if not _has_tokenizer(repository) and revision != "main" and "main" in hub.revisions(model_id):
         repository = hub.look_up(model_id)
@@ -448,7 +468,11 @@ def fetch_tokenizer(model_id: str, revision: str = "main") -> Path:
             f"{model_id} at {revision} has no tokenizer, nor has its main; add the repository whose "
             "tokenizer it was trained with to TOKENIZERS in lingua_utils/models/architectures.py"
         )
-    return hub.fetch(repository, [name for name in repository.files if _TOKENIZER.fullmatch(name)])
+    return repository
+
+
+def _tokenizer_files(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if _TOKENIZER.fullmatch(name))
 
 
 def weight_files(repository: hub.Repository) -> tuple[str, ...]:
