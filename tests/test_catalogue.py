@@ -57,24 +57,27 @@ def table():
 def rows():
     paths = sorted(sheets.files.resolve("runs").glob("*.csv"))
     return [
-        row for path in paths for row in sheets.read_sheet(path) if not row["model_id"].startswith("lab/")
+        row
+        for path in paths
+        for row in sheets.read_sheet(path)
+        if not row.settings.model_id.startswith("lab/")
     ]
 
 
 def test_every_model_that_a_sheet_names_is_in_the_catalogue(rows):
     known = {name for model in CATALOGUE for name in (model.model_id, model.checkpoints)}
     assert rows
-    assert {row["model_id"] for row in rows} <= known
+    assert {row.settings.model_id for row in rows} <= known
 
 
 def test_every_model_of_the_catalogue_is_in_a_sheet(rows):
-    named = {row["model_id"] for row in rows}
+    named = {row.settings.model_id for row in rows}
     assert all(named & {model.model_id, model.checkpoints} for model in CATALOGUE)
 
 
 def test_a_sheet_asks_for_checkpoints_only_where_there_are_some(rows):
     with_checkpoints = {model.checkpoints for model in CATALOGUE}
-    assert {row["model_id"] for row in rows if row["revision"] != "main"} <= with_checkpoints
+    assert {row.settings.model_id for row in rows if row.settings.revision != "main"} <= with_checkpoints
 
 
 def test_no_model_stands_twice(table):

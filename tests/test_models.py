@@ -11,7 +11,7 @@ from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, t
 from transformers import AutoConfig
 
 from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS, neuron_sites
-from lingua_utils.models.loading import checkpoint_folder, load_model, weights_fingerprint
+from lingua_utils.models.loading import checkpoint_folder, fingerprints, load_model
 
 
 @pytest.fixture
@@ -241,8 +241,41 @@ def test_the_longest_sequence_is_what_the_position_embeddings_reach(model_type, 
     assert tiny_loaded(model_type, **changes).max_length == limit
 
 
-def test_the_fingerprint_follows_the_weights(lab):
-    first, second = (weights_fingerprint("lab/bloom-m", f"step{step:06d}") for step in (0, 600))
-    assert first != second
-    save_tiny("bloom", lab / "bloom-m" / "step000600", seed=0)
-    assert weights_fingerprint("lab/bloom-m", "step000600") == first
+def test_the_fingerprint_follows_the_weights(tmp_path):
+    first = fingerprints(str(save_tiny("bloom", tmp_path)))
+    assert set(first) == {"weights", "tokenizer", "config"}
+    save_tiny("bloom", tmp_path, seed=1)
+    second = fingerprints(str(tmp_path))
+    assert first["weights"] != second["weights"]
+    assert first["tokenizer"] == second["tokenizer"] and first["config"] == second["config"]
+
+
+@pytest.mark.parametrize(
+    ("file", "part"), [("config.json", "config"), ("tokenizer_config.json", "tokenizer")]
+)
+def test_a_changed_configuration_or_tokenizer_is_told_from_changed_weights(tmp_path, file, part):
+    first = fingerprints(str(save_tiny("bloom", tmp_path)))
+    settings = json.loads((tmp_path / file).read_text()) | {"note": "edited"}
+    (tmp_path / file).write_text(json.dumps(settings))
+    second = fingerprints(str(tmp_path))
+    assert {what for what in first if first[what] != second[what]} == {part}
+
+
+def test_the_facts_of_a_model_are_counted():
+    loaded = tiny_loaded("mt5")
+    facts = loaded.facts()
+    assert facts["model_type"] == "mt5" and facts["n_layers"] == len(loaded.sites)
+    assert facts["n_neurons"] == sum(site.width for site in loaded.sites)
+    assert facts["n_parameters"] == sum(p.numel() for p in set(loaded.model.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("model_id", "revision"),
+    [(".", "main"), ("..", "main"), ("x/..", "main"), ("", "main"), ("a/b", "/etc/passwd"), ("a/b", "../../x"),
+     ("a/b", "a//b"), ("lab/a/b", "main")],
+)  # fmt: skip
+def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_looked_up(model_id, revision):
+    with pytest.raises(ValueError) as error:
+        checkpoint_folder(model_id, revision)
+    assert repr(revision if revision != "main" else model_id) in str(error.value)
+    assert "\n" not in str(error.value)

@@ -38,7 +38,7 @@ TINY = Recipe(
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    return train(TINY, tmp_path_factory.mktemp("lab") / "tiny", progress=False)
+    return train(TINY, folder=tmp_path_factory.mktemp("lab") / "tiny", progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,11 @@ def same_weights(one, other):
 
 
 def test_equal_recipes_give_equal_weights_to_the_bit(tiny, tmp_path):
-    assert same_weights(tiny, train(TINY, tmp_path / "again", progress=False))
+    assert same_weights(tiny, train(TINY, folder=tmp_path / "again", progress=False))
 
 
 def test_another_seed_gives_other_weights(tiny, tmp_path):
-    assert not same_weights(tiny, train(replace(TINY, seed=1), tmp_path / "other", progress=False))
+    assert not same_weights(tiny, train(replace(TINY, seed=1), folder=tmp_path / "other", progress=False))
 
 
 # The child stops where it is told, and is killed there: in the middle of a stretch, or after a checkpoint was
@@ -72,7 +72,7 @@ def stop(*arguments):
         time.sleep(600)
     return original(*arguments)
 training.{function} = stop
-training.train(TINY, {folder!r}, progress=False)
+training.train(TINY, folder={folder!r}, progress=False)
 """
 
 
@@ -108,12 +108,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tiny, tmp_path, fun
 
 def test_a_finished_model_is_returned_at_once(tiny, monkeypatch):
     monkeypatch.setattr(training, "_train", lambda *arguments: pytest.fail("trained again"))
-    assert train(TINY, tiny) == tiny
+    assert train(TINY, folder=tiny) == tiny
 
 
 def test_another_recipe_replaces_the_model_and_says_so(tmp_path, capsys):
     short = replace(TINY, steps=2)
-    folder = train(short, tmp_path / "lab", progress=False)
+    folder = train(short, folder=tmp_path / "lab", progress=False)
     train(replace(short, steps=3), folder, progress=False)
     assert "another recipe" in capsys.readouterr().out
     assert {path.name for path in folder.glob("step*")} == {"step000000", "step000003"}
@@ -122,7 +122,7 @@ def test_another_recipe_replaces_the_model_and_says_so(tmp_path, capsys):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="is no model of the lab"):
-        train(TINY, tmp_path)
+        train(TINY, folder=tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 
 
@@ -164,7 +164,7 @@ def test_a_loaded_checkpoint_is_the_model_that_was_trained(tiny):
 
 def test_llama_has_gated_neurons(tmp_path):
     recipe = replace(TINY, architecture="llama", mlp_size=24, steps=2)
-    folder = train(recipe, tmp_path / "llama", progress=False)
+    folder = train(recipe, folder=tmp_path / "llama", progress=False)
     model = AutoModelForCausalLM.from_pretrained(folder / "step000002")
     assert type(model).__name__ == "LlamaForCausalLM"
     assert model.model.layers[0].mlp.down_proj.in_features == 24
@@ -232,7 +232,7 @@ def test_the_tokenizer_keeps_vowel_signs_with_their_word(tokenizer):
 
 def test_threads_are_as_before_after_training(tiny):
     before = torch.get_num_threads()
-    train(replace(TINY, threads=before + 1, steps=1), tiny.parent / "threads", progress=False)
+    train(replace(TINY, threads=before + 1, steps=1), folder=tiny.parent / "threads", progress=False)
     assert torch.get_num_threads() == before
 
 
@@ -280,4 +280,66 @@ def test_impossible_recipes_are_refused(change, message):
 def test_the_lab_lives_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path))
     assert training.lab_folder() == tmp_path
-    assert train(replace(TINY, steps=1), progress=False) == tmp_path / "tiny"
+    recipe = replace(TINY, steps=1)
+    assert train(recipe, progress=False) == tmp_path / f"tiny-{recipe.digest[:8]}"
+
+
+@pytest.fixture
+def lab(monkeypatch, tmp_path):
+    """A lab of its own, with one model that is trained in a moment."""
+    monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setitem(LAB, "tiny", replace(TINY, steps=1))
+    return tmp_path
+
+
+def test_another_recipe_is_trained_into_another_folder_and_the_first_one_stays(lab, monkeypatch):
+    first = train("tiny", progress=False)
+    monkeypatch.setitem(LAB, "tiny", replace(TINY, steps=2))
+    second = train("tiny", progress=False)
+    assert first != second and (first / "step000001").is_dir() and (second / "step000002").is_dir()
+    assert training.lab_model_folder("tiny") == second
+
+
+def test_other_code_that_trains_is_another_folder(lab, monkeypatch):
+    first = training.lab_model_folder("tiny")
+    monkeypatch.setattr(training, "training_sources", lambda: {"training": "edited"})
+    assert training.lab_model_folder("tiny") != first
+
+
+def test_comments_and_docstrings_of_the_code_that_trains_do_not_count(tmp_path):
+    one, other, edited = (tmp_path / f"{name}.py" for name in ("one", "other", "edited"))
+    one.write_text('def f(x):\n    """Words."""\n    return x + 1\n')
+    other.write_text("# why\ndef f(x):\n    return (x  +  1)  # more\n")
+    edited.write_text("def f(x):\n    return x + 2\n")
+    digests = [training.source_digest(path) for path in (one, other, edited)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_seeds_have_folders_and_weights_of_their_own(lab):
+    folders = [train("tiny", seed, progress=False) for seed in (0, 1)]
+    assert len(set(folders)) == 2
+    weights = [load_file(folder / "step000000" / "model.safetensors") for folder in folders]
+    assert not all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert json.loads((folders[1] / "lab.json").read_text())["recipe"]["seed"] == 1
+
+
+def test_the_record_names_recipe_code_device_and_torch(lab):
+    record = json.loads((train("tiny", progress=False) / "lab.json").read_text())
+    assert record["recipe"]["name"] == "tiny" and record["finished"]
+    assert set(record["sources"]) == {"training", "world", "phrasebook", "cldr"}
+    assert record["torch"] == torch.__version__ and record["device"]
+
+
+def test_two_processes_that_train_one_model_wait_for_each_other(lab):
+    code = "from tests import test_training as t; t.training.LAB['tiny'] = t.replace(t.TINY, steps=1); "
+    code += "print(t.train('tiny', progress=False))"
+    root = os.path.dirname(os.path.dirname(__file__))
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": os.path.join(root, "tests")}
+    both = [
+        subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    printed = [process.communicate(timeout=120)[0].strip() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert printed[0] == printed[1] and (lab / os.path.basename(printed[0]) / "step000001").is_dir()

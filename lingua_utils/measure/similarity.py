@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.linalg import orthogonal_procrustes
+from sklearn.decomposition import KernelPCA
 from torch.nn.functional import embedding_bag
 
 from lingua_utils.measure.intervals import Z95, wilson
@@ -441,10 +442,9 @@ def principal_plane(
 
 def _components(gram: np.ndarray) -> np.ndarray:
     """Scores on the first two principal components, shape [point, 2], from inner products of the points."""
-    means = gram.mean(axis=0)
-    centred = gram - means - means[:, None] + means.mean()
-    values, directions = np.linalg.eigh(centred)
-    scores = directions[:, :-3:-1] * np.sqrt(values[:-3:-1].clip(min=0))
+    scores = KernelPCA(2, kernel="precomputed", eigen_solver="dense").fit_transform(gram)
+    # A component that is nothing is left out there.
+    scores = np.pad(scores, ((0, 0), (0, 2 - scores.shape[1])))
     largest = np.abs(scores).argmax(axis=0)
     return scores * np.where(scores[largest, [0, 1]] < 0, -1, 1)
 
