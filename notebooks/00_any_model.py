@@ -49,7 +49,7 @@ revision: str = "main"  # a branch, a tag or a lab checkpoint
 training_seed: int = 0  # of a lab model: the seed that it is trained with
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
-n_sentences: int = 200  # meanings; 0 takes all there are
+n_sentences: int = 200  # meanings, where there are so many; 0 takes all
 languages: str = "default"  # codes separated by spaces, or "default"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
@@ -140,7 +140,10 @@ draw_regions.null_shares(null)
 
 # %%
 if silenced:
-    rule, other = next(reversed(regions)), run.corpus("test").select(slice(0, 10))
+    rule, other = (
+        "calibrated" if "calibrated" in regions else next(iter(regions)),
+        run.corpus("test").select(slice(0, 10)),
+    )
     reader = SilencingText(run.loaded, other)
     cost = [reader.change(regions[rule].of(language)).per_byte for language in other.languages]
     names = [theme.language_name(language) for language in other.languages]

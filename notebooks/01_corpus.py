@@ -33,6 +33,7 @@ if importlib.util.find_spec("lingua_utils") is None:
 import pandas as pd
 from IPython.display import Markdown
 
+from lingua_utils import runs
 from lingua_utils.charts import theme
 from lingua_utils.charts.corpus import side_by_side
 from lingua_utils.text.corpus import load_corpus
@@ -43,13 +44,12 @@ theme.use()
 # %% tags=["parameters", "hide-input"]
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
-n_sentences: int = 200  # meanings; 0 takes all there are
+n_sentences: int = 200  # meanings, where there are so many; 0 takes all
 languages: str = "default"  # codes separated by spaces, or "default"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 
 # %% tags=["hide-input"]
-codes = None if languages == "default" else languages
-text = load_corpus(corpus, codes, n_sentences or None, seed=seed, digits=digits or None)
+text = runs.from_parameters(globals()).corpus()
 str(text)
 
 # %% [markdown]

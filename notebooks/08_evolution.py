@@ -54,7 +54,7 @@ published: str = "book/published"  # tables of runs that are not repeated here; 
 rows = sheets.read_sheet(sheet)
 main = rows[-1].settings  # the model and the corpus that this chapter follows
 apart = (*collate.APART, "code")  # what may differ between the runs shown together
-main.folder
+Markdown(f"Followed: `{main.folder}`.")
 
 # %% [markdown]
 # ## Which runs are on this page
@@ -136,7 +136,7 @@ def trend(table, scale):
     end, peak = scores.iloc[-1], scores.iloc[scores.lrds.to_numpy().argmax()]
     below = end.lrds_high < peak.lrds_low
     parts = [
-        f"{scale}, LRDS peaks at step {peak.step:,} with {estimate(peak, 'lrds')} and ends at "
+        f"{scale.capitalize()}, LRDS peaks at step {peak.step:,} with {estimate(peak, 'lrds')} and ends at "
         f"{estimate(end, 'lrds')}, {'below the peak beyond both intervals' if below else 'not clearly below it'}",
         f"SADS ends at {estimate(end, 'sads')}",
     ]
@@ -147,11 +147,7 @@ def trend(table, scale):
 
 
 if in_training:
-    display(
-        Markdown(
-            f"**What we see.** {trend(followed, 'standardised')}. On the paper's scale: {trend(followed, 'raw')}."
-        )
-    )
+    display(Markdown(f"**What we see.** {trend(followed, 'standardised')}. {trend(followed, 'raw')}."))
 
 # %% [markdown]
 # ## Beside the control
@@ -161,6 +157,22 @@ if in_training:
 # %% tags=["hide-input"]
 if in_training:
     display(draw.scores_by_step(similarity, scale="standardised"))
+
+
+# %% tags=["hide-input"]
+def from_start_to_end(model):
+    """SADS of a model untrained and at its end, in words."""
+    scores = over_all_layers(similarity[similarity.model_id == model])
+    return f"{model}: {estimate(scores.iloc[0], 'sads')} to {estimate(scores.iloc[-1], 'sads')}"
+
+
+if in_training:
+    trained = dict.fromkeys(similarity[similarity.step.notna()].model_id)
+    text = "; ".join(map(from_start_to_end, trained))
+    display(Markdown(f"**What we see.** Standardised SADS from the first checkpoint to the last: {text}."))
+
+# %% [markdown]
+# The same at the last checkpoint of each model, with 95 % intervals; the last column is the upper end of what shuffled sentences give.
 
 
 # %%

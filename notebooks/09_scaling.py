@@ -48,7 +48,7 @@ published: str = "book/published"  # tables of runs that are not repeated here; 
 rows = sheets.read_sheet(sheet)
 main = rows[-1].settings  # its corpus, sentences and pooling are those of every model shown
 apart = (*collate.APART, "code", "dtype")  # what may differ between the runs shown together
-main.folder
+Markdown(f"Like: `{main.folder}`.")
 
 # %% [markdown]
 # ## The models

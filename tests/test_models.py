@@ -10,17 +10,19 @@ from safetensors.torch import load_file
 from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, tiny_loaded, tiny_model
 from transformers import AutoConfig
 
+from lingua_utils.models import training
 from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS, neuron_sites
 from lingua_utils.models.loading import checkpoint_folder, fingerprints, load_model
 
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
-    """A lab of one model with three checkpoints."""
+    """Folder of a lab's one model with three checkpoints."""
     monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path))
+    folder = training.lab_model_folder("bloom-m")
     for seed, step in enumerate((0, 600, 1200)):
-        save_tiny("bloom", tmp_path / "bloom-m" / f"step{step:06d}", seed=seed)
-    return tmp_path
+        save_tiny("bloom", folder / f"step{step:06d}", seed=seed)
+    return folder
 
 
 def only_pickled(folder, payload=None):
@@ -82,7 +84,7 @@ def test_a_saved_folder_loads_with_the_same_weights(model_type, tmp_path):
 def test_the_lab_is_addressed_by_model_and_step(lab):
     loaded = load_model("lab/bloom-m", "step000600")
     assert (loaded.model_id, loaded.revision, loaded.model_type) == ("lab/bloom-m", "step000600", "bloom")
-    assert checkpoint_folder("lab/bloom-m", "step000600") == lab / "bloom-m" / "step000600"
+    assert checkpoint_folder("lab/bloom-m", "step000600") == lab / "step000600"
 
 
 def test_main_is_the_labs_last_checkpoint(lab):
@@ -90,11 +92,11 @@ def test_main_is_the_labs_last_checkpoint(lab):
 
 
 def test_a_folder_of_revisions_is_addressed_by_revision(lab):
-    assert checkpoint_folder(str(lab / "bloom-m"), "step000600") == lab / "bloom-m" / "step000600"
+    assert checkpoint_folder(str(lab), "step000600") == lab / "step000600"
 
 
 def test_a_missing_revision_names_those_that_are_there(lab):
-    for model_id in ("lab/bloom-m", str(lab / "bloom-m")):
+    for model_id in ("lab/bloom-m", str(lab)):
         with pytest.raises(FileNotFoundError, match=r"step000601.*step000000, step000600, step001200"):
             load_model(model_id, "step000601")
 
@@ -123,7 +125,8 @@ def test_a_missing_folder_is_said_in_one_line(tmp_path):
 def test_a_mixture_of_experts_is_refused_from_its_configuration_alone(model_type, tmp_path):
     AutoConfig.for_model(model_type).save_pretrained(tmp_path)
     with pytest.raises(
-        ValueError, match=f"'{model_type}' is a mixture of experts.*llama.*lingua_utils/models/loading.py"
+        ValueError,
+        match=f"'{model_type}' is a mixture of experts.*llama.*lingua_utils/models/architectures.py",
     ):
         load_model(str(tmp_path))
 
@@ -136,7 +139,7 @@ def test_an_unknown_architecture_is_refused_whatever_code_it_brings(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(
-        ValueError, match=r"'novel' is an unknown architecture.*lingua_utils/models/loading.py"
+        ValueError, match=r"'novel' is an unknown architecture.*lingua_utils/models/architectures.py"
     ) as error:
         load_model(str(tmp_path))
     assert "\n" not in str(error.value)
@@ -215,6 +218,7 @@ def test_a_folder_without_weights_or_tokenizer_is_said_in_one_line(tmp_path):
     with pytest.raises(FileNotFoundError, match="no readable weights") as error:
         load_model(str(tmp_path))
     assert "\n" not in str(error.value)
+    save_tiny("bloom", tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).unlink()
     with pytest.raises(FileNotFoundError, match="no tokenizer") as error:
@@ -250,9 +254,10 @@ def test_the_fingerprint_follows_the_weights(tmp_path):
     assert first["tokenizer"] == second["tokenizer"] and first["config"] == second["config"]
 
 
-@pytest.mark.parametrize(
-    ("file", "part"), [("config.json", "config"), ("tokenizer_config.json", "tokenizer")]
-)
+PARTS = {"config.json": "config", "tokenizer_config.json": "tokenizer"}
+
+
+@pytest.mark.parametrize(("file", "part"), PARTS.items())
 def test_a_changed_configuration_or_tokenizer_is_told_from_changed_weights(tmp_path, file, part):
     first = fingerprints(str(save_tiny("bloom", tmp_path)))
     settings = json.loads((tmp_path / file).read_text()) | {"note": "edited"}
@@ -269,11 +274,11 @@ def test_the_facts_of_a_model_are_counted():
     assert facts["n_parameters"] == sum(p.numel() for p in set(loaded.model.parameters()))
 
 
-@pytest.mark.parametrize(
-    ("model_id", "revision"),
-    [(".", "main"), ("..", "main"), ("x/..", "main"), ("", "main"), ("a/b", "/etc/passwd"), ("a/b", "../../x"),
-     ("a/b", "a//b"), ("lab/a/b", "main")],
-)  # fmt: skip
+ELSEWHERE = [(name, "main") for name in (".", "..", "x/..", "", "lab/a/b")]
+ELSEWHERE += [("a/b", revision) for revision in ("/etc/passwd", "../../x", "a//b", "")]
+
+
+@pytest.mark.parametrize(("model_id", "revision"), ELSEWHERE)
 def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_looked_up(model_id, revision):
     with pytest.raises(ValueError) as error:
         checkpoint_folder(model_id, revision)

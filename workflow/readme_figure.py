@@ -14,7 +14,8 @@ TARGET = "book/_static/lingua-franca.svg"
 def main() -> None:
     """Write the figure; it can be read on white and on a dark page."""
     theme.use()
-    similarity = collate.collate("similarity", published="book/published", results="book/published")
+    apart = (*collate.APART, "code")
+    similarity = collate.collate("similarity", "book/published", "book/published", apart=apart)
     chart = evolution.scores_by_step(
         similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")]
     )

@@ -116,9 +116,8 @@ class Run:
         return self._remembered(("corpus", split), lambda: self._corpus(split))
 
     def _corpus(self, split: str) -> ParallelCorpus:
-        wanted = self.settings.n_sentences or None
         if split != "test" or not self._undivided:
-            return self._load_corpus(split, wanted)
+            return self._load_corpus(split, self.settings.n_sentences or None)
         whole, n_selected = self._load_corpus("dev", None), self.corpus().n_sentences
         if whole.n_sentences < n_selected + 2:
             raise ValueError(
@@ -136,15 +135,17 @@ class Run:
     def _load_corpus(self, split: str, n_sentences: int | None) -> ParallelCorpus:
         from lingua_utils.text.corpus import load_corpus
 
-        asked = self.settings
-        return load_corpus(
+        asked, unasked = self.settings, n_sentences == RunSettings.n_sentences
+        corpus = load_corpus(
             asked.corpus,
             asked.names("languages"),
-            n_sentences,
+            None if unasked else n_sentences,
             split=split,
             seed=asked.seed,
             digits=asked.digits or None,
         )
+        # What nobody asked for is no reason to refuse a short text.
+        return corpus.select(slice(n_sentences)) if unasked and corpus.n_sentences > n_sentences else corpus
 
     @property
     def loaded(self) -> LoadedModel:
@@ -372,7 +373,7 @@ def from_parameters(namespace: Mapping[str, Any]) -> Run:
     Names that are no settings are passed over, and settings that are not there have their defaults.
     """
     given = {name: namespace[name] for name in (s.name for s in fields(RunSettings)) if name in namespace}
-    return Run(**given, results=namespace.get("results", "results"))
+    return Run(**{"model_id": RunSettings.model_id} | given, results=namespace.get("results", "results"))
 
 
 def read_manifest(folder: Path) -> dict | None:

@@ -47,7 +47,7 @@ class RunSettings:
         "world", 'generated: "world", "phrasebook"; published: such as "flores"; or a path'
     )
     seed: int = _setting(0, "of the text and of every resampling", at_least=0)
-    n_sentences: int = _setting(200, "meanings; 0 takes all there are", at_least=0)
+    n_sentences: int = _setting(200, "meanings, where there are so many; 0 takes all", at_least=0)
     languages: str = _setting("default", 'codes separated by spaces, or "default"')
     digits: str = _setting("", "of generated text; empty for its default", ("", "none", "latin", "native"))
     pooling: str = _setting("mean", "how tokens become one vector", ("mean", "skip_first", "last"))
