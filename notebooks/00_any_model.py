@@ -140,10 +140,8 @@ draw_regions.null_shares(null)
 
 # %%
 if silenced:
-    rule, other = (
-        "calibrated" if "calibrated" in regions else next(iter(regions)),
-        run.corpus("test").select(slice(0, 10)),
-    )
+    rule = "calibrated" if "calibrated" in regions else next(iter(regions))
+    other = run.corpus("test").select(slice(0, 10))
     reader = SilencingText(run.loaded, other)
     cost = [reader.change(regions[rule].of(language)).per_byte for language in other.languages]
     names = [theme.language_name(language) for language in other.languages]

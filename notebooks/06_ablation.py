@@ -135,25 +135,31 @@ def to_silence(selected, language):
 
 
 # %%
+def ready(n_sentences):
+    """The first sentences that regions were not selected on, to be silenced as often as needed."""
+    means = ablation.mean_activations(run.activations()) if asked.silence_to == "mean" else None
+    chosen = run.corpus("test").select(slice(0, n_sentences))
+    return ablation.SilencingText(run.loaded, chosen, asked.silence_to, means)
+
+
+def by_language(changed):
+    """Nats and bytes of each sentence, language by language."""
+    parts = zip(run.corpus().languages, changed.nll, changed.n_bytes, strict=True)
+    return [{"text_language": language, "nll": nll, "n_bytes": size} for language, nll, size in parts]
+
+
+# %%
 @run.table
 def costs():
     """Nats that each sentence costs more with neurons silent."""
-    means = ablation.mean_activations(run.activations()) if asked.silence_to == "mean" else None
-    chosen = run.corpus("test").select(slice(0, asked.silenced_sentences))
-    wide = ablation.SilencingText(run.loaded, chosen, asked.silence_to, means)
-    short = ablation.SilencingText(
-        run.loaded, chosen.select(slice(0, asked.control_sentences)), asked.silence_to, means
-    )
+    wide, short = ready(asked.silenced_sentences), ready(asked.control_sentences)
     pairs = [(rule, language) for rule in found for language in languages]
     for rule, language in tqdm(pairs, desc="silencing", unit=" regions"):
         for kind, draw_, share, silent in to_silence(found[rule], language):
             changed = (wide if kind == "region" else short).change(silent)
-            at = {"rule": rule, "region_language": language, "what": kind, "draw": draw_, "share": share}
-            at |= {"n_neurons": int(silent.sum())}
-            for text_language, nll, n_bytes in zip(
-                chosen.languages, changed.nll, changed.n_bytes, strict=True
-            ):
-                yield pd.DataFrame(at | {"text_language": text_language, "nll": nll, "n_bytes": n_bytes})
+            at = {"rule": rule, "region_language": language, "what": kind, "draw": draw_}
+            at |= {"share": share, "n_neurons": int(silent.sum())}
+            yield from (pd.DataFrame(at | part) for part in by_language(changed))
 
 
 # %%
@@ -179,9 +185,12 @@ def changes(rows):
     return ablation.Change(*arrays)
 
 
-def of_controls(rows):
-    """Costs of random regions in bits per byte, [draw, language of the text]."""
-    return np.stack([changes(draw_).per_byte for _, draw_ in rows.groupby("draw")])
+def of_controls(rows, kind):
+    """Costs of random regions in bits per byte, [draw, language of the text]; 0 beside an empty region."""
+    drawn = rows[rows.what == kind]
+    if drawn.empty:
+        return np.zeros((asked.n_controls, rows.text_language.nunique()))
+    return np.stack([changes(one).per_byte for _, one in drawn.groupby("draw")])
 
 
 kinds = ("layer", "magnitude")
@@ -194,18 +203,15 @@ def silencing():
     """Cost to each language of silencing each region, with interval, beside random regions."""
     for (rule, language), rows in costs.groupby(regions_of, sort=False):
         whole = rows.query("what == 'region' and share == 1")
-        change, n_languages = changes(whole), whole.text_language.nunique()
-        half = margin(change.influences)
+        cost, half = changes(whole).per_byte, margin(changes(whole).influences)
         for kind in kinds:
-            drawn = rows.query("what == @kind")
-            controls = of_controls(drawn) if len(drawn) else np.zeros((asked.n_controls, n_languages))
+            controls = of_controls(rows, kind)
+            spread = controls.std(axis=0, ddof=1) if len(controls) > 1 else np.nan
             at = {"rule": rule, "region_language": language, "control_kind": kind}
             at |= {"n_neurons": whole.n_neurons.iloc[0], "text_language": whole.text_language.unique()}
-            cost = {"change": change.per_byte, "low": change.per_byte - half, "high": change.per_byte + half}
-            spread = controls.std(axis=0, ddof=1) if len(controls) > 1 else np.nan
-            yield pd.DataFrame(
-                at | cost | {"control_mean": controls.mean(axis=0), "control_sd": spread}
-            ).merge(intact, on="text_language")
+            at |= {"change": cost, "low": cost - half, "high": cost + half}
+            at |= {"control_mean": controls.mean(axis=0), "control_sd": spread}
+            yield pd.DataFrame(at).merge(intact, on="text_language")
 
 
 # %% tags=["hide-input"]
@@ -226,15 +232,10 @@ def selectivity():
         whole = rows.query("what == 'region' and share == 1")
         change, own = changes(whole), list(whole.text_language.unique()).index(language)
         for kind in kinds:
-            drawn = rows.query("what == @kind")
-            controls = (
-                of_controls(drawn)
-                if len(drawn)
-                else np.zeros((asked.n_controls, whole.text_language.nunique()))
-            )
+            same_sentences = change.first(asked.control_sentences)
+            beside = ablation.beside_controls(same_sentences, own, of_controls(rows, kind))
             at = {"rule": rule, "region_language": language, "control_kind": kind}
             at |= {"n_neurons": int(whole.n_neurons.iloc[0])}
-            beside = ablation.beside_controls(change.first(asked.control_sentences), own, controls)
             yield at | ablation.own_and_others(change, own) | beside
 
 

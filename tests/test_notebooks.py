@@ -63,7 +63,7 @@ def test_a_cell_that_computes_holds_one_idea(name):
         if kind == "code" and not HEAD & set(tags):
             # Blank lines and a function's docstring do not count.
             lines = [line for line in source.splitlines() if line.strip() and '"""' not in line]
-            assert len(lines) <= 20, source
+            assert len(lines) <= 15, source
 
 
 @pytest.mark.parametrize("name", NAMES)
