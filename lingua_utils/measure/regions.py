@@ -440,7 +440,7 @@ def lape(
     score = np.broadcast_to(np.log(n_languages) - entropy, probability.shape)
     shuffled = [
         np.concatenate([
-            _sums_after_shuffles(activations.layer(i), deal, lambda some: some > 0)
+            _dealt_sums(activations.layer(i), deal, lambda some: some > 0)
             for deal in _shuffles(n_languages, activations.n_sentences, n_shuffles, seed)
         ])
         for i in range(n_layers)
@@ -500,8 +500,8 @@ def _shuffled_scores(
     """Neuron scores after each shuffle, shape [shuffle, language, neuron], a few shuffles at a time."""
     values, scale = activations.layer(layer), weights[..., None].astype(np.float32)
     for deal in _shuffles(*values.shape[:2], n_shuffles, seed):
-        totals = _sums_after_shuffles(values, deal, lambda some: some * scale)
-        squares = _sums_after_shuffles(values, deal, lambda some: np.square(some * scale))
+        totals = _dealt_sums(values, deal, lambda some: some * scale)
+        squares = _dealt_sums(values, deal, lambda some: np.square(some * scale))
         yield _pair_scores(totals, squares, activations.n_sentences)
 
 
@@ -537,7 +537,7 @@ def _shuffles(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> 
     Yields
     ------
     array of 0 and 1, float32, shape [shuffle, language, language · meaning]
-        Row [s, l] marks the one sentence of each meaning that language l gets, so that its product with
+        Row [s, l] marks the one sentence of each meaning that language l is dealt, so that its product with
         activations, shape [language · meaning, neuron], sums over what each language was dealt. A few
         shuffles at a time, to bound the memory; the same ones for the same seed.
     """
@@ -558,7 +558,7 @@ def _unshuffled(n_languages: int, n_meanings: int) -> np.ndarray:
     return np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
 
 
-def _sums_after_shuffles(
+def _dealt_sums(
     values: np.ndarray, deal: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Sums over the sentences that each language is dealt, a few neurons at a time.

@@ -174,7 +174,7 @@ def accuracy(
     Returns
     -------
     DataFrame
-        One row per language: ``language``, ``accuracy`` (a share) with its 95 % Wilson interval ``low`` to
+        One row a language: ``language``, ``accuracy`` (a share) with its 95 % Wilson interval ``low`` to
         ``high``, ``accuracy_norm`` with ``norm_low``, ``norm_high`` (log-likelihood per byte decides, so that
         a short choice has no advantage), ``n_items``, ``chance``.
 
