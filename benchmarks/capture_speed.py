@@ -1,4 +1,4 @@
-"""What capturing costs: against a bare forward, and against generating one token a sentence.
+"""What capturing costs: against a bare forward, and against generating one token per sentence.
 
 Two promises, measured on a random BLOOM with BLOOM's vocabulary of 250,880 (8 layers, 512 wide) and 400
 sentences in ten languages:
@@ -55,7 +55,7 @@ def bare_forward(loaded: LoadedModel, corpus: ParallelCorpus) -> None:
 
 
 def generated_means(loaded: LoadedModel, texts: list[str]) -> np.ndarray:
-    """Means by one ``generate`` a sentence, every down-projection's input kept, [text, layer, neuron]."""
+    """Means by one ``generate`` per sentence, every down-projection's input kept, [text, layer, neuron]."""
     seen: list[torch.Tensor] = []
     hooks = [
         loaded.module(site).register_forward_pre_hook(lambda module, args: seen.append(args[0]))

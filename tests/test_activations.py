@@ -1,5 +1,6 @@
 """Capture, against recomputations that use no hook, no batch and no padding."""
 
+import json
 import logging
 import re
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded, tiny_model
 from torch.nn import functional
 
@@ -525,6 +527,13 @@ def test_damaged_activations_are_named_when_they_are_opened(tmp_path, file, harm
     with pytest.raises(ValueError, match=re.escape(file)) as error:
         Activations.open(tmp_path / "activations")
     assert "\n" not in str(error.value)
+
+
+def test_activations_that_another_version_wrote_are_named_too(tmp_path):
+    head = captured(tiny_loaded("bloom")).save(tmp_path / "activations") / FILES[0]
+    save_file({"n_tokens": np.ones((3, 5))}, head, {"activations": json.dumps({"languages": ["a", "b"]})})
+    with pytest.raises(ValueError, match=r"activations\.safetensors is missing or damaged \('layers'\)"):
+        Activations.open(tmp_path / "activations")
 
 
 def test_some_sentences_are_activations_too(tmp_path):

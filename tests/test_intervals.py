@@ -1,7 +1,6 @@
 """Intervals hold what they say, against textbook values and simulation."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,7 +66,17 @@ def test_rank_correlation_of_noise_has_zero_in_its_interval():
     x, y = np.random.default_rng(5).normal(size=(2, 40))
     estimate = rank_correlation(x, y)
     assert estimate.low < 0 < estimate.high
-    assert estimate.value == pytest.approx(pd.Series(x).rank().corr(pd.Series(y).rank()))
+    assert estimate.value == pytest.approx(stats.spearmanr(x, y).statistic)
+
+
+def test_the_interval_of_a_rank_correlation_is_that_of_resamples_in_which_both_vary():
+    x, y = np.array([1, 2, 3, 3.0]), np.array([2, 1, 3, 4.0])
+    draws = np.random.default_rng(1).integers(4, size=(500, 4))
+    varying = [i for i in draws if len(set(x[i])) > 1 and len(set(y[i])) > 1]
+    values = [stats.spearmanr(x[i], y[i]).statistic for i in varying]
+    estimate = rank_correlation(x, y, n_resamples=500, seed=1)
+    assert len(varying) < 500
+    assert (estimate.low, estimate.high) == pytest.approx(np.quantile(values, [0.025, 0.975]))
 
 
 def test_rank_correlation_leaves_out_pairs_with_a_missing_value():

@@ -303,13 +303,14 @@ def test_shuffled_activations_hold_the_same_sentences_of_every_meaning():
     seen = []
 
     def look(activations):
-        seen.append(activations.values)
+        seen.append((activations.values, activations.positive(1)))
         return np.zeros((4, 2, 5), dtype=bool)
 
     key_regions(noise(shape=(4, 7, 2, 5)), look, n_shuffles=3)
-    real, *shuffled = seen
+    (real, _), *shuffled = seen
     assert len(shuffled) == 3
-    for values in shuffled:
+    for values, positive in shuffled:
+        np.testing.assert_array_equal(positive, (values[:, :, 1] > 0).mean(axis=1))
         assert not np.array_equal(values, real)
         np.testing.assert_array_equal(np.sort(values, axis=0), np.sort(real, axis=0))
 
@@ -335,6 +336,11 @@ def test_names_and_functions_can_be_selected_by_together():
     assert list(found) == ["ap", "loudest"]
 
 
+def test_two_rules_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="rules are named <lambda>, ap, <lambda>"):
+        regions.select_all(noise(shape=(6, 20, 1, 10)), [lambda one: one, "ap", lambda other: other])
+
+
 def test_with_five_languages_zscore_is_left_out():
     assert "zscore" not in regions.select_all(noise(shape=(5, 20, 2, 30)))
     assert "zscore" in regions.select_all(noise(shape=(6, 20, 2, 30)))
@@ -352,6 +358,7 @@ def test_layers_of_unequal_width_are_padded_with_neurons_that_are_never_key():
     [
         ({"rule": "zscores"}, "no rule 'zscores'"),
         ({"rule": "lape", "threshold": 2}, "lape has no setting 'threshold'"),
+        ({"rule": "zscore", "n_shuffles": 0}, "n_shuffles is 0; it must be at least 1"),
         ({"rule": "ap", "k": 400}, "k=400 neurons at either end, but there are 300"),
     ],
 )

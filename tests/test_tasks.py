@@ -54,7 +54,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def small_hub(monkeypatch):
-    """A Hub whose parquet branch has 20 XStoryCloze rows a language, and whose main branch is a script."""
+    """A Hub whose parquet branch has 20 XStoryCloze rows per language, and whose main branch is a script."""
 
     def load(path, name=None, revision="main", **kwargs):
         if revision == "main":

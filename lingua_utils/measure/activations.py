@@ -100,7 +100,10 @@ class Activations:
         yield "all", Vectors.concatenated(reads, self.layers, self.languages, self._chosen).scaled(scale)
 
     def select(self, sentences: Sequence[int]) -> "Activations":
-        """The activations of some of the meanings, by index; nothing is copied."""
+        """The activations of some of the meanings, by index; nothing is copied.
+
+        :meth:`positive` stays that of all sentences, whose tokens are only counted together.
+        """
         chosen = np.arange(self.n_sentences)[np.asarray(sentences)]
         return replace(
             self,
@@ -166,14 +169,16 @@ class Activations:
         if not (folder / _HEAD).is_file():
             raise FileNotFoundError(f"no activations in {folder}: write them with capture(...).save(folder)")
         with _opened(folder / _HEAD) as file:
-            about = json.loads(file.metadata()["activations"])
+            written = json.loads(file.metadata()["activations"])
+            about = {name: written[name] for name in _ABOUT}
             n_tokens = file.get_tensor("n_tokens")
         for name in ("languages", "layers", "widths", "kinds"):
             about[name] = about[name] if about[name] is None else tuple(about[name])
         n_layers = len(about["layers"])
         for i in range(n_layers):
             with _opened(folder / _LAYER.format(i)) as file:
-                file.get_slice("values")
+                for name in ("values", "positive"):
+                    file.get_slice(name)
         stored = {name: _Stored(folder, name, n_layers) for name in ("values", "positive")}
         return cls(**about, n_tokens=n_tokens, _values=stored["values"], _positive=stored["positive"])
 
@@ -184,7 +189,7 @@ class Activations:
         languages: Sequence[str] | None = None,
         kinds: Sequence[str] | None = None,
     ) -> "Activations":
-        """Activations from plain numbers, one token a sentence.
+        """Activations from plain numbers, each sentence as one token.
 
         Parameters
         ----------
@@ -306,7 +311,7 @@ def capture(
         LLaMA-like models keep their attention sink (a sentence of that one token keeps it); the last.
         Special tokens and padding never do, but special tokens are read as context.
     batch_tokens : int, optional
-        Tokens a batch, padding included; changes the speed and the memory, not the result. Default:
+        Tokens in a batch, padding included; changes the speed and the memory, not the result. Default:
         :func:`default_batch_tokens`.
     max_tokens : int, optional
         Longest sentence, special tokens included; default, and never more than, the model's positions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -122,14 +123,21 @@ def rank_correlation(
     n_pairs = pairs.shape[1]
     if n_pairs < 4:
         raise ValueError(f"a rank correlation with an interval needs at least 4 pairs, got {n_pairs}")
-    draws = np.random.default_rng(seed).integers(n_pairs, size=(n_resamples, n_pairs))
-    low, high = np.nanquantile(_spearman(pairs[:, draws]), [0.025, 0.975])
-    return Estimate(float(_spearman(pairs[:, None])[0]), float(low), float(high))
+    with warnings.catch_warnings():
+        # A resample in which one of the two never varies has no correlation, and is left out.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        resampled = stats.bootstrap(
+            pairs,
+            _spearman,
+            paired=True,
+            n_resamples=n_resamples,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).bootstrap_distribution
+    low, high = np.nanquantile(resampled, [0.025, 0.975])
+    return Estimate(float(_spearman(*pairs)), float(low), float(high))
 
 
-def _spearman(pairs: np.ndarray) -> np.ndarray:
-    """Rank correlation of each resample, pairs of shape [2, resample, pair]; NaN where one never varies."""
-    ranks = stats.rankdata(pairs, axis=2)
-    ranks -= ranks.mean(axis=2, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(np.square(ranks).sum(axis=2).prod(axis=0))
+def _spearman(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Rank correlation along one axis of arrays of any shape, which ``stats.spearmanr`` does not take."""
+    return stats.pearsonr(stats.rankdata(x, axis=axis), stats.rankdata(y, axis=axis), axis=axis).statistic

@@ -133,15 +133,15 @@ class Scorer:
       and the last one ends with the text. Nothing is cut and nothing is scored twice.
     - Encoder-decoders: the second half of each text given the first, halves counted in tokens.
     - Masked models: pseudo-log-likelihood (Salazar et al. 2020), every token given all others, from one
-      sequence a token. It is no likelihood, and does not compare with those of the other kinds.
+      sequence for each token. It is no likelihood, and does not compare with those of the other kinds.
 
     Parameters
     ----------
     loaded : LoadedModel
     texts : sequence of str
     batch_tokens : int, optional
-        Tokens a batch, padding included; changes the speed and the memory, not the result. Default: 1,024 on
-        a CPU, 8,192 elsewhere.
+        Tokens in a batch, padding included; changes the speed and the memory, not the result. Default: 1,024
+        on a CPU, 8,192 elsewhere.
     window, stride : int, optional
         Default: the model's positions, at most 2048, and half a window.
 
@@ -285,7 +285,7 @@ def _windows(text: int, ids: np.ndarray, first: int, window: int, stride: int) -
 
 
 def _masked(text: int, ids: np.ndarray, content: np.ndarray, mask_id: int) -> list[_Sequence]:
-    """One sequence a content token, with that token masked."""
+    """One sequence for each content token, with that token masked."""
     sequences = []
     for position in content:
         masked, targets = ids.copy(), np.full(len(ids), UNSCORED)

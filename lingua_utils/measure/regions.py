@@ -12,7 +12,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import ceil, sqrt
 from typing import Any
@@ -221,7 +221,7 @@ def key_regions(
           are silent in it (Kojima et al. 2024, who take 1,000 of each; ``k`` gives such a number instead).
         - A function of the activations (and of your ``settings``) that returns a bool array [language, layer,
           neuron], or that and a score of the same shape. Its null comes with it: the function is run again on
-          ``n_shuffles`` (20) shuffles.
+          ``n_shuffles`` (20) shuffles, whose ``positive`` counts sentences and not tokens.
     seed : int
         Seed of the shuffles.
     **settings
@@ -235,8 +235,8 @@ def key_regions(
     Raises
     ------
     ValueError
-        For an unknown rule or setting; fewer than 2 languages or sentences; a z that cannot occur; a function
-        whose answer has another shape or holds no truth values.
+        For an unknown rule or setting; fewer than 2 languages or sentences; no shuffles; a z that cannot
+        occur; a function whose answer has another shape or holds no truth values.
     """
     name, function = _named(rule)
     activations = _opened(activations)
@@ -245,6 +245,8 @@ def key_regions(
         raise ValueError(
             f"{n_languages} languages × {n_sentences} sentences: selecting needs at least 2 of each"
         )
+    if settings.get("n_shuffles", 1) < 1:
+        raise ValueError(f"n_shuffles is {settings['n_shuffles']}; it must be at least 1")
     if _has_own_null(function):
         settings = _settings_of(name, function, settings)
         selected = function(activations, seed=seed, **settings)
@@ -270,13 +272,21 @@ def select_all(
 
     Without ``rules``, all of :data:`RULES` that can be had: ``zscore`` only where its threshold can be
     reached (6 languages or more).
+
+    Raises
+    ------
+    ValueError
+        As :func:`key_regions`, and for two different rules of one name.
     """
     activations = _opened(activations)
     if rules is None:
         threshold = inspect.signature(zscore).parameters["threshold"].default
         few = len(activations.languages) <= threshold**2 + 1
         rules = [name for name in RULES if not (few and name == "zscore")]
-    return {_named(rule)[0]: key_regions(activations, rule, seed=seed) for rule in rules}
+    names = {rule: _named(rule)[0] for rule in rules}
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"rules are named {', '.join(names.values())}; give each function a name of its own")
+    return {name: key_regions(activations, rule, seed=seed) for rule, name in names.items()}
 
 
 def _named(rule: str | Rule) -> tuple[str, Rule]:
@@ -315,7 +325,7 @@ def _with_shuffled_null(
     counts, shares = np.zeros((len(activations.languages), len(activations.layers))), []
     for _ in range(n_shuffles):
         dealt = rng.permuted(np.tile(np.arange(shape[1]), (shape[0], 1)), axis=1).T
-        by_chance, _ = _answer(name, function(_Shuffled.of(activations, dealt), **settings), activations)
+        by_chance, _ = _answer(name, function(_shuffled(activations, dealt), **settings), activations)
         counts += np.stack([layer.sum(axis=1) for layer in by_chance], axis=1)
         shares.append(sum(layer.any(axis=0).sum() for layer in by_chance) / sum(activations.widths))
     return Selection(region, score, counts / n_shuffles, float(np.mean(shares)), {"n_shuffles": n_shuffles})
@@ -336,37 +346,35 @@ def _answer(name: str, answer: Any, activations: Activations) -> tuple[list[np.n
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
+def _shuffled(activations: Activations, dealt: np.ndarray) -> Activations:
+    """Activations like others, where language l has the sentence m of language dealt[l, m]."""
+    return replace(
+        activations,
+        fingerprint="",
+        n_tokens=activations.n_tokens[dealt, np.arange(activations.n_sentences)],
+        _values=_Shuffled(activations, dealt),
+        _positive=_Shuffled(activations, dealt, lambda values: (values > 0).mean(axis=1)),
+        _chosen=None,
+    )
+
+
 class _Shuffled(Sequence):
-    """Layers in which the languages of every meaning have changed places, read when asked for."""
+    """A function of layers in which the languages of every meaning have changed places, when asked for."""
 
-    def __init__(self, activations: Activations, dealt: np.ndarray) -> None:
-        self._activations, self._dealt = activations, dealt
-
-    @classmethod
-    def of(cls, activations: Activations, dealt: np.ndarray) -> Activations:
-        """Activations like others, where language l has the sentence m of language dealt[l, m]."""
-        values = cls(activations, dealt)
-        positive = [(values[index] > 0).mean(axis=1) for index in range(len(values))]
-        return Activations(
-            languages=activations.languages,
-            layers=activations.layers,
-            widths=activations.widths,
-            n_sentences=activations.n_sentences,
-            pooling=activations.pooling,
-            corpus_fingerprint=activations.corpus_fingerprint,
-            kinds=activations.kinds,
-            n_truncated=activations.n_truncated,
-            fingerprint="",
-            n_tokens=activations.n_tokens,
-            _values=values,
-            _positive=positive,
-        )
+    def __init__(
+        self,
+        activations: Activations,
+        dealt: np.ndarray,
+        function: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+    ) -> None:
+        self._activations, self._dealt, self._function = activations, dealt, function
 
     def __len__(self) -> int:
         return len(self._activations.layers)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._activations.layer(index)[self._dealt, np.arange(self._dealt.shape[1])]
+        values = self._activations.layer(index)
+        return self._function(values[self._dealt, np.arange(values.shape[1])])
 
 
 # -- the rules
@@ -440,7 +448,7 @@ def lape(
     score = np.broadcast_to(np.log(n_languages) - entropy, probability.shape)
     shuffled = [
         np.concatenate([
-            _dealt_sums(activations.layer(i), deal, lambda some: some > 0)
+            _shuffled_sums(activations.layer(i), deal, lambda some: some > 0)
             for deal in _shuffles(n_languages, activations.n_sentences, n_shuffles, seed)
         ])
         for i in range(n_layers)
@@ -500,8 +508,8 @@ def _shuffled_scores(
     """Neuron scores after each shuffle, shape [shuffle, language, neuron], a few shuffles at a time."""
     values, scale = activations.layer(layer), weights[..., None].astype(np.float32)
     for deal in _shuffles(*values.shape[:2], n_shuffles, seed):
-        totals = _dealt_sums(values, deal, lambda some: some * scale)
-        squares = _dealt_sums(values, deal, lambda some: np.square(some * scale))
+        totals = _shuffled_sums(values, deal, lambda some: some * scale)
+        squares = _shuffled_sums(values, deal, lambda some: np.square(some * scale))
         yield _pair_scores(totals, squares, activations.n_sentences)
 
 
@@ -558,7 +566,7 @@ def _unshuffled(n_languages: int, n_meanings: int) -> np.ndarray:
     return np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
 
 
-def _dealt_sums(
+def _shuffled_sums(
     values: np.ndarray, deal: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Sums over the sentences that each language is dealt, a few neurons at a time.

@@ -161,7 +161,7 @@ def accuracy(
     task : {"cloze", "xstorycloze"}
         The second is read from the Hub.
     n_items : int
-        Items a language; XStoryCloze has 1,511.
+        Items per language; XStoryCloze has 1,511.
     region : bool array [layer, neuron], optional
         Neurons to silence during the evaluation.
     to, means
@@ -174,7 +174,7 @@ def accuracy(
     Returns
     -------
     DataFrame
-        One row a language: ``language``, ``accuracy`` (a share) with its 95 % Wilson interval ``low`` to
+        One row per language: ``language``, ``accuracy`` (a share) with its 95 % Wilson interval ``low`` to
         ``high``, ``accuracy_norm`` with ``norm_low``, ``norm_high`` (log-likelihood per byte decides, so that
         a short choice has no advantage), ``n_items``, ``chance``.
 
@@ -318,7 +318,7 @@ def cloze_items(
     languages : codes, or None for the default ten
         Every item is asked in all of them. A country that one of them cannot name is not used.
     n_items : int
-        Items a language; the first of more are the same.
+        Items per language; the first of more are the same.
     seed : int
         Seed of the drawing.
 
