@@ -8,8 +8,7 @@ bfloat16 and 10,000 sentences of 40 tokens on average, a thousand in each of ten
 
 Reported beside them: the peak of the GPU's memory, and the share of its peak FLOP/s that is put to use. The
 weights are drawn on the GPU itself. Sentences are random words of one token each, so that their lengths are
-known. They are kept, as ``capture`` does by default, where the host has the memory (20 GB); else only their
-sums are, and the first line says so. The two take turns, and the median turn counts.
+known. The host needs 20 GB to keep their activations. The two take turns, and the median turn counts.
 
 Without a GPU, or with too small a one, the same lines come from a small model of the same form; they are no
 promise, and the last line says that the GPU's figure is still to be measured.
@@ -160,11 +159,13 @@ def main() -> int:
     missing = why_not(device)
     form = SMALL if missing else BLOOM_7B1
     loaded, corpus = random_bloom(form, device), random_corpus(form.n_sentences)
-    keep = "sentences" if psutil.virtual_memory().available > 1.2 * form.kept_bytes else "sums"
+    if (free := psutil.virtual_memory().available) < 1.2 * form.kept_bytes:
+        print(f"the activations take {form.kept_bytes / 1e9:.0f} GB of memory, {free / 1e9:.0f} are free")
+        return 1
     lengths = tokenize(loaded, [text for texts in corpus.texts for text in texts]).lengths
 
     def captured(part: ParallelCorpus = corpus) -> None:
-        capture(loaded, part, keep=keep, progress=False)
+        capture(loaded, part, progress=False)
 
     few = corpus.select(slice(0, 20))
     bare_forward(loaded, few)  # warms up
@@ -187,7 +188,7 @@ def main() -> int:
 
     print(
         f"{lengths.size:,} sentences of {lengths.mean():.1f} tokens, BLOOM of {form.layers} layers, "
-        f"{form.width:,} wide, in bfloat16 on {chip}, keep={keep!r}, median of {options.turns} turns"
+        f"{form.width:,} wide, in bfloat16 on {chip}, median of {options.turns} turns"
     )
     share = f"{achieved / possible:.1%}" if possible else "unknown chip"
     where = "of the GPU" if device.type == "cuda" else "of the process"

@@ -16,7 +16,7 @@
 # | | |
 # |---|---|
 # | **Reads** | the activations of the run |
-# | **Writes** | `similarity`, `similarity_by_script`, `variance`, `retrieval`, `blocks`, `projection` |
+# | **Writes** | `similarity`, `similarity_by_script`, `variance`, `retrieval`, `cosines`, `projection` |
 # | **Costs** | seconds; linear in the number of sentences |
 
 # %% tags=["remove-cell"]
@@ -270,14 +270,14 @@ Markdown(
 
 # %%
 @run.table
-def blocks():
+def cosines():
     """Mean cosine between every two languages, for the same meaning and for different ones."""
     for layer, vectors in run.activations().by_layer():
-        yield measure.blocks(vectors).assign(layer=layer, layer_index=vectors.layer_index)
+        yield measure.mean_cosines(vectors).assign(layer=layer, layer_index=vectors.layer_index)
 
 
 # %% tags=["hide-input"]
-draw.language_blocks(blocks)
+draw.mean_cosines(cosines)
 
 # %% [markdown]
 # ## Where do the sentences lie?

@@ -80,7 +80,7 @@ def finished(table=similarity, layers=LAYERS) -> pd.DataFrame:
     return pd.concat(parts).assign(revision="main", step=pd.NA).astype({"step": "Int64"})
 
 
-def blocks(steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+def cosines(steps=STEPS, languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Language by language cosines, NaN on the diagonal of translations."""
     table = grid(model_id=MODELS[:1], step=steps, layer=LAYERS, source=languages, target=languages)
     same = table.source == table.target

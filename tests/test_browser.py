@@ -137,8 +137,8 @@ MOVED = {
         "step_at",
     ),
     "the sentence map by its layer": (lambda: evolution.sentence_map(fake_tables.projection()), "layer_at"),
-    "the language blocks by their step": (
-        lambda: similarity.language_blocks(fake_tables.blocks()),
+    "the mean cosines by their step": (
+        lambda: similarity.mean_cosines(fake_tables.cosines()),
         "step_at",
     ),
     "the retrieval map by its step": (lambda: similarity.retrieval_map(fake_tables.retrieval()), "step_at"),

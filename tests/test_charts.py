@@ -62,7 +62,7 @@ CHARTS = {
         "rest",
     ),
     "retrieval_map": (similarity.retrieval_map, fake_tables.retrieval, "chance"),
-    "language_blocks": (similarity.language_blocks, fake_tables.blocks, "same_meaning"),
+    "mean_cosines": (similarity.mean_cosines, fake_tables.cosines, "same_meaning"),
     "null_shares": (regions.null_shares, fake_tables.region_null, "share_shuffled"),
     "region_atlas": (regions.region_atlas, fake_tables.region_counts, "expected"),
     "region_atlas of one run": (

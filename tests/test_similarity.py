@@ -380,7 +380,7 @@ def test_the_same_seed_gives_the_same_null():
     assert not np.allclose(one.sads, other.sads)
 
 
-# ---- variance, blocks -----------------------------------------------------------------------------------
+# ---- variance, mean cosines ----------------------------------------------------------------------------------
 
 
 def test_sums_of_squares_equal_the_decomposition_by_hand():
@@ -401,10 +401,10 @@ def test_variance_of_one_kind_only_is_found_whole(part):
     assert whole[part] / (language + meaning + rest) == pytest.approx(1)
 
 
-def test_blocks_equal_means_over_pairs():
+def test_mean_cosines_equal_means_over_pairs():
     vectors = planted(shape=(3, 6, 12))
     units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    table = similarity.blocks(vectors, ["a", "b", "c"]).set_index(["source", "target"])
+    table = similarity.mean_cosines(vectors, ["a", "b", "c"]).set_index(["source", "target"])
     same = np.eye(6, dtype=bool)
     for (a, one), (b, other) in itertools.product(enumerate("abc"), repeat=2):
         cosines = units[a] @ units[b].T

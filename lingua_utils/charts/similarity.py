@@ -126,18 +126,18 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
     )
 
 
-def language_blocks(blocks: pd.DataFrame) -> alt.FacetChart:
+def mean_cosines(cosines: pd.DataFrame) -> alt.FacetChart:
     """Mean cosine of every language with every other, for translations and for different meanings.
 
     Parameters
     ----------
-    blocks : DataFrame
-        The ``blocks`` table of one run, or of several checkpoints of one model; sliders choose among them.
+    cosines : DataFrame
+        The ``cosines`` table of one run, or of several checkpoints of one model; sliders choose among them.
     """
     pairs = {"same_meaning": "same meaning", "different_meaning": "different meanings"}
-    parts.need(blocks, ["layer", "layer_index", "source", "target", *pairs])
-    keys = [name for name in ("layer", "layer_index", "step", "source", "target") if name in blocks]
-    rows = parts.with_names(blocks, "source", "target").melt(keys, list(pairs), "pair", "cosine")
+    parts.need(cosines, ["layer", "layer_index", "source", "target", *pairs])
+    keys = [name for name in ("layer", "layer_index", "step", "source", "target") if name in cosines]
+    rows = parts.with_names(cosines, "source", "target").melt(keys, list(pairs), "pair", "cosine")
     rows = rows.replace({"pair": pairs})
     table = parts.SliderTable.pack(rows, ["source", "target", "pair"], ["cosine"])
     names = list(dict.fromkeys(rows.source))

@@ -252,7 +252,7 @@ def permutation_null(vectors: Any, n_permutations: int = 50, seed: int = 0, pair
     return Null(lrds=_scores(lrds)[0], sads=_scores(sads)[1])
 
 
-def blocks(vectors: Any, languages: Sequence[str] | None = None) -> pd.DataFrame:
+def mean_cosines(vectors: Any, languages: Sequence[str] | None = None) -> pd.DataFrame:
     """Mean cosine between each two languages, for the same meaning and for different meanings.
 
     Parameters
