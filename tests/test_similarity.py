@@ -380,7 +380,7 @@ def test_the_same_seed_gives_the_same_null():
     assert not np.allclose(one.sads, other.sads)
 
 
-# ---- variance, mean cosines ----------------------------------------------------------------------------------
+# ---- variance, mean cosines -------------------------------------------------------------------------------
 
 
 def test_sums_of_squares_equal_the_decomposition_by_hand():
