@@ -1,6 +1,9 @@
 """A run makes a table once, and again when anything that its numbers depend on has changed."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -116,6 +119,19 @@ def test_a_changed_helper_or_constant_of_the_notebook_makes_the_table_anew(
 ):
     assert make(CALLING, run)["doubled"].value.item() == 6
     assert make(CALLING.replace(before, after), run)["doubled"].value.item() == value
+
+
+def test_the_digest_of_the_packages_code_is_the_same_in_every_process():
+    code = "import importlib, sys; from lingua_utils.runs.keys import module_digests; "
+    code += "[importlib.import_module(name) for name in sys.argv[1:]]; "
+    code += "print([module_digests(name) for name in sys.argv[1:]])"
+    names = [f"lingua_utils.measure.{name}" for name in ("similarity", "regions", "ablation", "tasks")]
+    command = [sys.executable, "-c", code, *names]
+    seeds = [os.environ | {"PYTHONHASHSEED": seed} for seed in ("1", "2")]
+    told = [
+        subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout for env in seeds
+    ]
+    assert told[0] == told[1] and "lingua_utils.text.phrasebook" in told[0]
 
 
 READING = """

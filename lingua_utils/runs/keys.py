@@ -187,7 +187,7 @@ def _patched(module: ModuleType | None, defined: tuple[str, ...], given: tuple[s
                 if isinstance(inner, FunctionType):
                     code = [] if _is_packaged(inner) else _instructions(inner.__code__)
                     yield [name, repr(key), inner.__module__, inner.__qualname__, code]
-        elif name.isupper() and isinstance(value, bool | int | float | str | tuple):
+        elif name.isupper() and _is_plain(value):
             yield [name, repr(value)]
         elif name in defined or name in given:
             functions = vars(value).values() if isinstance(value, type) else [value]
@@ -198,6 +198,13 @@ def _patched(module: ModuleType | None, defined: tuple[str, ...], given: tuple[s
                     inner = inspect.unwrap(value)
                     if not isinstance(inner, FunctionType) or not _is_packaged(inner):
                         yield [name, repr(type(value))]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is made of numbers and texts alone, so that it is written the same in every process."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _instructions(code: CodeType) -> list:
