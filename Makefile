@@ -57,7 +57,7 @@ book: $(READY)  ## train, measure and build the book
 	$(MAKE) --no-print-directory pages || failed=1; exit $$failed
 
 small: $(READY) pairs  ## build the small book that the tests read
-	@LINGUA_CHECKPOINTS=$(CURDIR)/$(SMALL)/checkpoints $(MAKE) --no-print-directory book RUNS=runs/small.csv \
+	@LINGUA_HOME=$(CURDIR) LINGUA_CHECKPOINTS=$(CURDIR)/$(SMALL)/checkpoints $(MAKE) --no-print-directory book RUNS=runs/small.csv \
 		RESULTS=$(CURDIR)/$(SMALL)/results BUILD=$(CURDIR)/$(SMALL)/_build
 
 test: $(READY) pairs small  ## run every test

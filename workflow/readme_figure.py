@@ -16,9 +16,8 @@ def main() -> None:
     theme.use()
     apart = (*collate.APART, "code")
     similarity = collate.collate("similarity", "book/published", "book/published", apart=apart)
-    chart = evolution.scores_by_step(
-        similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")]
-    )
+    shown = similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")]
+    chart = evolution.scores_by_step(shown, scale="standardised")
     with files.writing(files.resolve(TARGET)) as temporary:
         chart.save(str(temporary), format="svg")
 

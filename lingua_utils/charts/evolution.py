@@ -37,7 +37,7 @@ def scores_by_step(similarity: pd.DataFrame, scale: str = "raw") -> alt.FacetCha
         chart = parts.by_score(chart, height=parts.HEIGHT)
     return parts.finish(
         chart,
-        alt.Title("The two scores through training", subtitle=parts.BANDS),
+        alt.Title("The two scores through training", subtitle=f"{scale} · {parts.BANDS}"),
         f"LRDS and SADS of {', '.join(models)} at {rows.step.nunique()} training steps, with 95 % intervals "
         "and the band of both scores when sentences are shuffled.",
         *kinds,
@@ -82,7 +82,7 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "raw") -> alt.HConcatC
 
     return parts.finish(
         parts.fold((panel("lrds", "oranges") | panel("sads", "blues")).resolve_scale(color="independent")),
-        "The two scores in each layer through training",
+        alt.Title("The two scores in each layer through training", subtitle=scale),
         f"Two heat maps, LRDS and SADS, for {rows.layer_index.nunique()} layers at {rows.step.nunique()} "
         "training steps.",
         *models,

@@ -20,6 +20,7 @@ PANEL = 260  # width of one of several panels, of which two stand side by side, 
 HEIGHT = 300
 SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
 BANDS = "bands: 95 % intervals · grey: shuffled sentences"
+LINES = "lines: 95 % intervals · grey: shuffled sentences"
 PAIR_BANDS = "bands: middle half of the language pairs · dashed: chance"
 
 _TITLES = {

@@ -42,7 +42,7 @@ def scores_by_model(
     )
     return parts.finish(
         parts.by_score(drawn, width=190, height={"step": 26}),
-        alt.Title("The two scores, model by model", subtitle=parts.BANDS.replace("bands", "lines")),
+        alt.Title("The two scores, model by model", subtitle=f"{scale} · {parts.LINES}"),
         f"LRDS and SADS of {', '.join(models)}, with 95 % intervals and their null.",
         *kinds,
     )
@@ -68,7 +68,7 @@ def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "a
     drawn = parts.score_lines(parts.chart_of(rows), _DEPTH, colour, "model", "layer", depth=".2f")
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
-        alt.Title("The two scores, by depth", subtitle=parts.BANDS),
+        alt.Title("The two scores, by depth", subtitle=f"{scale} · {parts.BANDS}"),
         f"LRDS and SADS against relative depth in {rows.model.nunique()} models, with 95 % intervals and "
         "the shuffled band.",
     )
@@ -121,7 +121,7 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
     )
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
-        alt.Title("The two scores and the size of the model", subtitle=parts.BANDS.replace("bands", "lines")),
+        alt.Title("The two scores and the size of the model", subtitle=f"{scale} · {parts.LINES}"),
         f"LRDS and SADS of {table.model.nunique()} models against their number of parameters, with 95 % "
         "intervals and their null.",
         *kinds,

@@ -25,7 +25,7 @@ def scores_by_layer(similarity: pd.DataFrame, scale: str = "raw") -> alt.LayerCh
     chart = parts.score_lines(base, x, parts.score_colour(), "layer", "kind")
     return parts.finish(
         parts.by_stack(chart, rows, height=parts.HEIGHT),
-        alt.Title("The two scores, layer by layer", subtitle=parts.BANDS),
+        alt.Title("The two scores, layer by layer", subtitle=f"{scale} · {parts.BANDS}"),
         f"LRDS and SADS in {table.layer_index.nunique()} layers, with 95 % intervals and the shuffled band.",
         *kinds,
     )
