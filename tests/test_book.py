@@ -82,11 +82,12 @@ def test_every_reference_is_complete_and_every_citation_has_one():
 # ---- staging ----------------------------------------------------------------------------------------------
 
 
-def write_notebook(path: Path, title: str = "# A title", text: str = "", glued: str | None = None) -> None:
+def write_notebook(path: Path, title: str = "# A title", text: str = "", glued: str | None = None, **data):
     cells = [nbformat.v4.new_markdown_cell(f"{title}\n\n{text}", id="a")]
     if glued:
         metadata = {"scrapbook": {"name": glued, "mime_prefix": ""}}
-        output = nbformat.v4.new_output("display_data", {"text/plain": "1"}, metadata=metadata)
+        shown = {"text/plain": "1"} | {f"text/{kind}": value for kind, value in data.items()}
+        output = nbformat.v4.new_output("display_data", shown, metadata=metadata)
         cells.append(nbformat.v4.new_code_cell("1", outputs=[output], id="b"))
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
@@ -258,6 +259,28 @@ def test_a_pasted_value_that_is_not_there_is_named_with_its_notebook(project):
         stage(project)
 
 
+def test_a_pasted_sentence_is_markdown_of_the_page(project):
+    chapter = project / "results/chapters/08_evolution.ipynb"
+    write_notebook(chapter, glued="last", markdown="It **ends** at `0.2`.")
+    intro = project / "book" / "intro.md"
+    intro.write_text("# Why?\n\n```{glue} last\n:doc: ../notebooks/08_evolution.ipynb\n```\n\nNext.\n")
+    stage(project)
+    staged = project / "_build/source/book/intro.md"
+    assert staged.read_text() == "# Why?\n\nIt **ends** at `0.2`.\n\nNext.\n"
+    chapter.unlink()
+    stage_all(project)
+    assert ":::{note}\nNot measured: not run" in staged.read_text()
+
+
+def test_a_chapter_that_was_stopped_before_its_end_is_not_shown_as_if_it_were_whole(project):
+    path = project / "results/chapters/08_evolution.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.metadata["papermill"] = {"end_time": None}
+    nbformat.write(notebook, path)
+    _, failed = stage_all(project)
+    assert failed == ["chapter 08_evolution: not run: 08_evolution: stopped before its end"]
+
+
 def test_a_book_can_only_go_where_jupyter_book_writes(project):
     with pytest.raises(ValueError, match="must end in _build"):
         pages.build(project, project / "site")
@@ -345,7 +368,8 @@ def test_the_bundle_answers_for_the_versions_that_altair_asks_for(built_book):
 
 
 def test_a_chapter_opens_in_colab_and_a_copy_of_it_does_not(built_book):
-    address = "https://colab.research.google.com/github/lingua-franca-book/lingua-franca-book/blob/main/"
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    address = repository.replace("github.com", "colab.research.google.com/github") + "/blob/main/"
     for chapter in CHAPTERS:
         assert f'href="{address}{chapter}.ipynb"' in (built_book / f"{chapter}.html").read_text()
     for page in (built_book / "runs").rglob("*.html"):

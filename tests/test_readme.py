@@ -1,11 +1,9 @@
-"""What the README says, the published tables hold; and the repository has one address."""
+"""What the README says, the published tables hold."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,12 +38,3 @@ def test_the_finding_is_said_of_this_lab_only():
 
 def test_nothing_is_called_published_before_it_is():
     assert "github.io" not in README and "published book" not in README
-
-
-def test_every_address_of_the_repository_is_the_one_in_the_configuration():
-    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    place = address.removeprefix("https://github.com/")
-    found = re.findall(r"github(?:\.com)?/([\w.-]+/[\w.-]+)", README)
-    assert found and all(name.removesuffix("/blob") == place for name in found)
-    citation = (ROOT / "CITATION.cff").read_text()
-    assert f'repository-code: "{address}"' in citation

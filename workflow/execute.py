@@ -19,6 +19,7 @@ from pathlib import Path
 import nbformat
 import papermill
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
@@ -130,10 +131,11 @@ def main() -> int:
                     empty_kernel(Path(scratch))
                 try:
                     execute(name, arguments.to, arguments.parameters)
-                except papermill.PapermillExecutionError as error:
-                    told = f"{arguments.to / name}.ipynb failed: {error.ename}: {error.evalue}"
-                    print(told, file=sys.stderr)
+                except (papermill.PapermillExecutionError, DeadKernelError) as error:
+                    told = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else error
+                    print(f"{arguments.to / name}.ipynb failed: {told}", file=sys.stderr)
                     failed = 1
+                    WarmEngine.end()
                     if not arguments.keep_going:
                         break
     except KeyboardInterrupt:

@@ -10,9 +10,11 @@ all the same. Only files whose content changed are rewritten, so that building a
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -27,7 +29,23 @@ from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
-GLUED = re.compile(r"\{glue:?(?:text|any|md)?\}`([^`:]+)::([^`:]+)|\{glue:?\w*\} (\S+)\n:doc: (\S+)")
+PASTED = re.compile(r"```\{glue\} (\S+)\n:doc: (\S+)\n```|\{glue:text\}`([^`:]+)::([^`:]+)[^`]*`")
+MODEL_PAGE = """# {model}: every run
+
+How do the two scores of this model stand at every revision that was measured?
+LRDS and SADS are standardised, of all layers together, with their standard errors.
+Retrieval is the mean over language pairs, at the layer where it is highest.
+Definitions are on [the method page](/book/method.md).
+
+| revision | LRDS | SADS | retrieval | pages |
+| --- | ---: | ---: | ---: | --- |
+{rows}
+
+## What this does not show
+
+A row is one training run measured on one sample of sentences.
+The intervals on its pages hold for other sentences, not for another training run.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,11 +91,13 @@ class RunPages:
 
 def error_in(path: Path) -> str | None:
     """The error that an executed notebook ended with, in one line; None where there is none."""
-    for cell in nbformat.read(path, as_version=4).cells:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 return f"{path.stem}: {output.ename}: {output.evalue}".partition("\n")[0]
-    return None
+    # `execute.py` takes papermill's marks away when a notebook has come to its end.
+    return f"{path.stem}: stopped before its end" if "papermill" in notebook.metadata else None
 
 
 def slug(name: str) -> str:
@@ -95,92 +115,90 @@ def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> tuple[
         When a page pastes a value that the notebook does not hold.
     """
     runs = [RunPages(row, row.run(results).folder) for row in sheets.read_sheet(sheet)]
-    files: dict[PurePosixPath, bytes] = {}
-    for name in PROSE:
-        for path in [root / name] if (root / name).is_file() else sorted((root / name).rglob("*")):
-            relative = PurePosixPath(path.relative_to(root).as_posix())
-            if path.is_file() and "published" not in relative.parts and "__pycache__" not in relative.parts:
-                files[relative] = path.read_bytes()
+    paths = [path for name in PROSE for path in (root / name, *(root / name).rglob("*")) if path.is_file()]
+    files = {PurePosixPath(path.relative_to(root).as_posix()): path.read_bytes() for path in paths}
+    files = {at: data for at, data in files.items() if not {"published", "__pycache__"} & set(at.parts)}
     toc = yaml.safe_load(files[PurePosixPath("_toc.yml")])
     entries = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
-    missing: dict[str, str] = {}
+    missing: dict[PurePosixPath, str] = {}
     for chapter in (PurePosixPath(f"{entry}.ipynb") for entry in entries if entry.startswith("notebooks/")):
-        path, why = _executed(chapter.stem, runs, results, sheet)
-        if why:
-            missing[chapter.stem] = why
-            files[chapter] = _unmeasured_page(root / chapter, why)
-        else:
-            files[chapter] = path.read_bytes()
+        found = _executed(chapter.stem, runs, results, sheet)
+        if isinstance(found, str):
+            missing[chapter] = found
+        files[chapter] = found.read_bytes() if isinstance(found, Path) else _as_text(root / chapter, found)
+    pastes = {}
     for page in [page for page in files if page.suffix == ".md"]:
-        files[page] = _without_glue(page, files[page].decode(), missing).encode()
-    pages = set(files)
-    part: dict = {"caption": "Every run", "chapters": []}
+        text = files[page].decode()
+        pastes[page] = {_target(page, match[2] or match[3]) for match in PASTED.finditer(text)}
+        files[page] = PASTED.sub(lambda match, page=page: _paste(match, page, files, missing), text).encode()
+    pages, chapters = set(files), []
     for model, of_model in _by_model(runs):
         index = of_model[0].page.parent / "index"
-        sections = []
-        for run in of_model:
-            for path in run.notebooks:
-                page = run.page / path.name
-                files[page] = _run_page(path, run, page, pages)
-                sections.append({"file": str(page.with_suffix(""))})
         files[index.with_suffix(".md")] = _model_page(model, of_model).encode()
-        part["chapters"].append({"file": str(index), **({"sections": sections} if sections else {})})
-    toc["parts"].append(part)
+        copies = {run.page / path.name: (path, run) for run in of_model for path in run.notebooks}
+        files |= {page: _run_page(*copy, page, pages) for page, copy in copies.items()}
+        sections = [{"file": str(page.with_suffix(""))} for page in copies]
+        chapters.append({"file": str(index), **({"sections": sections} if sections else {})})
+    toc["parts"].append({"caption": "Every run", "chapters": chapters})
     files[PurePosixPath("_toc.yml")] = yaml.safe_dump(toc, sort_keys=False).encode()
-    _check_glue(files)
     failed = [f"{run.row.settings.folder}: {run.error}" for run in runs if run.error]
-    failed += [f"chapter {name}: {why}" for name, why in missing.items() if why.startswith("not run")]
-    return _write(files, source), failed
+    failed += [f"chapter {at.stem}: {why}" for at, why in missing.items() if why.startswith("not run")]
+    return _write(files, pastes, source), failed
 
 
-def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> tuple[Path | None, str]:
-    """The executed copy of a chapter, or why there is none.
-
-    It is that of the last row that went through it, or was run once for the sheet.
-    """
-    stages = [part for part in sheets.STAGES if part.notebook == name]
+def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Path | str:
+    """The executed copy of a chapter, of the last row that went through it or for the sheet; else why not."""
+    stage = next(stage for stage in sheets.STAGES if stage.notebook == name)
     asking = [run.folder for run in reversed(runs) if name in run.row.notebooks]
-    if stages and stages[0].per == "run" and not asking:
-        return None, f"in `{sheet.name}` no row has the stage `{stages[0].name}`"
-    if name == "02_lab" and not any(run.row.settings.model_id.startswith("lab/") for run in runs):
-        return None, f"in `{sheet.name}` no row has a model of the lab"
-    errors = []
-    for folder in [*asking, results / "chapters"]:
-        path = folder / f"{name}.ipynb"
-        if path.is_file():
-            error = error_in(path)
-            if error is None:
-                return path, ""
-            errors.append(error)
-    return (
-        None,
-        f"not run: {errors[0] if errors else f'`make results RUNS={sheet}` was not, or it failed before'}",
-    )
+    if stage.per == "run" and not asking:
+        return f"in `{sheet.name}` no row has the stage `{stage.name}`"
+    if stage.name == "lab" and not any(run.row.settings.model_id.startswith("lab/") for run in runs):
+        return f"in `{sheet.name}` no row has a model of the lab"
+    paths = [folder / f"{name}.ipynb" for folder in (*asking, results / "chapters")]
+    errors = {path: error_in(path) for path in paths if path.is_file()}
+    why = next(filter(None, errors.values()), f"`make results RUNS={sheet}` did not come to it")
+    return next((path for path, error in errors.items() if error is None), f"not run: {why}")
 
 
-def _unmeasured_page(path: Path, why: str) -> bytes:
+def _as_text(path: Path, why: str) -> bytes:
     """A chapter that was not run: its text and code, under a note that says so."""
     notebook = nbformat.read(path, as_version=4)
-    note = f":::{{note}}\nNot measured: {_plain(why)}. Below is the chapter as it would be run.\n:::"
+    note = f"{_not_measured(why)} Below is the chapter as it would be run.\n:::"
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="unmeasured"))
     return nbformat.writes(notebook).encode()
 
 
-def _without_glue(page: PurePosixPath, text: str, missing: dict[str, str]) -> str:
-    """A page with a note in place of what it pastes from chapters that were not run."""
-
-    def noted(match: re.Match) -> str:
-        target = _target(page, match[4]) if match[4] else None
-        if target is None or target.stem not in missing:
-            return match[0]
-        return f"{{note}}\nNot measured: {_plain(missing[target.stem])}."
-
-    return GLUED.sub(noted, text)
+def _not_measured(why: str) -> str:
+    """The beginning of a note; an error is told as it is, whatever its characters mean in Markdown."""
+    return f":::{{note}}\nNot measured: {_plain(why)}."
 
 
 def _plain(text: str) -> str:
-    """Text of an error as it can stand in Markdown."""
     return re.sub(r"([<>$|*_\\\[\]])", r"\\\1", text)
+
+
+def _paste(match: re.Match, page: PurePosixPath, files: dict, missing: dict) -> str:
+    """What stands in a page where it pastes a value of a notebook.
+
+    Sphinx pastes charts and numbers from one page into another, but no Markdown: that is pasted here.
+    """
+    key, notebook = match[1] or match[4], _target(page, match[2] or match[3])
+    if notebook in missing:
+        return f"{_not_measured(missing[notebook])}\n:::" if match[1] else "(not measured)"
+    outputs = [out for cell in _cells(files.get(notebook)) for out in cell.get("outputs", [])]
+    for output in outputs:
+        if output.get("metadata", {}).get("scrapbook", {}).get("name") == key:
+            return "".join(output["data"].get("text/markdown", match[0]))
+    raise ValueError(f"{page} pastes {key!r} from {notebook}, which lacks it; add glue({key!r}, ...) there")
+
+
+def _cells(notebook: bytes | None) -> list[dict]:
+    return json.loads(notebook)["cells"] if notebook else []
+
+
+def _target(page: PurePosixPath, target: str) -> PurePosixPath:
+    """A path that a page names, from its own folder."""
+    return PurePosixPath(os.path.normpath(page.parent / target))
 
 
 def _run_page(path: Path, run: RunPages, page: PurePosixPath, pages: set[PurePosixPath]) -> bytes:
@@ -188,73 +206,46 @@ def _run_page(path: Path, run: RunPages, page: PurePosixPath, pages: set[PurePos
     notebook = nbformat.read(path, as_version=4)
     corpus = run.row.settings.folder.parts[0]
     title = f"# {run.model} at {run.revision}, {corpus}: {path.stem.partition('_')[2].replace('_', ' ')}"
-    titled = False
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            if not titled:
-                cell.source, count = re.subn(r"^# .*$", lambda _: title, cell.source, count=1, flags=re.M)
-                titled = count == 1
-            cell.source = _relink(cell.source, PurePosixPath("notebooks"), page.parent, pages)
-    if not titled:
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    for cell in texts:
+        cell.source = _relink(cell.source, page.parent, pages)
+    headed = next((cell for cell in texts if re.search(r"^# ", cell.source, flags=re.M)), None)
+    if headed:
+        headed.source = re.sub(r"^# .*$", lambda _: title, headed.source, count=1, flags=re.M)
+    else:
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(title, id="title"))
     return nbformat.writes(notebook).encode()
 
 
-def _relink(text: str, old: PurePosixPath, new: PurePosixPath, pages: set[PurePosixPath]) -> str:
-    """Rewrite links to pages of the book, relative to one folder, so that they work from another."""
+def _relink(text: str, folder: PurePosixPath, pages: set[PurePosixPath]) -> str:
+    """Rewrite a chapter's links to pages of the book so that they work from another folder."""
 
     def moved(match: re.Match) -> str:
-        target, anchor = match[1], match[2] or ""
-        there = PurePosixPath(os.path.normpath(old / target))
-        return f"]({os.path.relpath(there, new)}{anchor})" if there in pages else match[0]
+        there = _target(PurePosixPath("notebooks/chapter"), match[1])
+        return f"]({os.path.relpath(there, folder)}{match[2]})" if there in pages else match[0]
 
-    return re.sub(r"\]\(([^)#\s]+)(#[^)\s]*)?\)", moved, text)
+    return re.sub(r"\]\(([^)#\s]+)((?:#[^)\s]*)?)\)", moved, text)
 
 
 def _by_model(runs: list[RunPages]) -> list[tuple[str, list[RunPages]]]:
     """Runs of each model on each corpus, in the order of the sheet, each sorted by training step."""
     groups: dict[PurePosixPath, list[RunPages]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: training_order(run.row.settings.revision)):
         groups.setdefault(run.page.parent, []).append(run)
     several = len({page.parent for page in groups}) > 1
-    return [
-        (
-            f"{group[0].model} on {page.parent.name}" if several else group[0].model,
-            sorted(group, key=lambda run: training_order(run.row.settings.revision)),
-        )
-        for page, group in groups.items()
-    ]
+    names = {page: group[0].model + f" on {page.parent.name}" * several for page, group in groups.items()}
+    return [(names[page], groups[page]) for page in dict.fromkeys(run.page.parent for run in runs)]
 
 
 def _model_page(model: str, runs: list[RunPages]) -> str:
     """Index of a model's runs: one row each, with key numbers and links, or the error that it ended with."""
-    lines = [
-        f"# {model}: every run",
-        "",
-        "How do the two scores of this model stand at every revision that was measured?",
-        "LRDS and SADS are standardised, of all layers together, with their standard errors; retrieval is "
-        "the mean over language pairs at the layer where it is highest.",
-        "Definitions are on [the method page](/book/method.md).",
-        "",
-        "| revision | LRDS | SADS | retrieval | pages |",
-        "| --- | ---: | ---: | ---: | --- |",
-    ]
+    rows = []
     for run in runs:
-        links = " · ".join(
-            f"[{path.stem.partition('_')[2]}]({run.page.name}/{path.name})" for path in run.notebooks
-        )
-        failed = f"failed: {_plain(run.error)}" if run.error else ""
-        cells = [run.revision, *_key_numbers(run.folder), " · ".join(filter(None, (links, failed)))]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += [
-        "",
-        "## What this does not show",
-        "",
-        "A row is one training run measured on one sample of sentences; the intervals on its pages hold for "
-        "other sentences, not for another training run.",
-        "",
-    ]
-    return "\n".join(lines)
+        links = [f"[{path.stem[3:]}]({run.page.name}/{path.name})" for path in run.notebooks]
+        failed = [f"failed: {_plain(run.error)}"] if run.error else []
+        cells = run.revision, *_key_numbers(run.folder), " · ".join(links + failed)
+        rows.append(f"| {' | '.join(cells)} |")
+    return MODEL_PAGE.format(model=model, rows="\n".join(rows))
 
 
 def _key_numbers(folder: Path) -> tuple[str, str, str]:
@@ -270,29 +261,7 @@ def _key_numbers(folder: Path) -> tuple[str, str, str]:
     return lrds, sads, found
 
 
-def _glued(text: str) -> list[tuple[str, str]]:
-    """Pairs of notebook and key that a page pastes."""
-    matches = GLUED.finditer(text)
-    return [(match[1], match[2]) if match[1] else (match[4], match[3]) for match in matches]
-
-
-def _check_glue(files: dict[PurePosixPath, bytes]) -> None:
-    for page, content in files.items():
-        for target, key in _glued(content.decode()) if page.suffix == ".md" else ():
-            notebook = _target(page, target)
-            if f'"name": "{key}"'.encode() not in files.get(notebook, b""):
-                raise ValueError(
-                    f"{page} pastes {key!r} from {notebook}, which lacks it; add glue({key!r}, ...) there"
-                )
-
-
-def _target(page: PurePosixPath, target: str) -> PurePosixPath:
-    """A path in a page, from the source's root with a leading slash and from the page's folder without."""
-    path = target.lstrip("/") if target.startswith("/") else page.parent / target
-    return PurePosixPath(os.path.normpath(path))
-
-
-def _write(files: dict[PurePosixPath, bytes], source: Path) -> list[Path]:
+def _write(files: dict[PurePosixPath, bytes], pastes: dict, source: Path) -> list[Path]:
     """Bring a folder to these contents: write what differs, remove what is not among them."""
     changed = []
     for relative, content in files.items():
@@ -307,11 +276,9 @@ def _write(files: dict[PurePosixPath, bytes], source: Path) -> list[Path]:
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     # Sphinx reads a page again when the page changes, not when a notebook that it pastes from does.
-    for relative, content in files.items():
-        if relative.suffix == ".md" and any(
-            source / _target(relative, target) in changed for target, _ in _glued(content.decode())
-        ):
-            os.utime(source / relative)
+    for page, notebooks in pastes.items():
+        if any(source / notebook in changed for notebook in notebooks):
+            os.utime(source / page)
     return changed
 
 
@@ -358,6 +325,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only see whether sheet and output are right")
     arguments = parser.parse_args()
     output = arguments.output.absolute()
+    # Asked to end, it raises, and what it had started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         check_output(output)
         if arguments.check:
