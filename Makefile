@@ -44,16 +44,16 @@ pairs: $(PAIRS)  ## generate the .ipynb of every notebook from its .py
 SNAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --profile workflow/profiles/local --cores $(CORES) \
 	--config runs=$(RUNS) results=$(RESULTS) --
 
-# A row that fails stops no other, nor the chapters; the failure is told at the end.
+# A row that fails stops no other, nor the chapters, and is told at the end; an interruption stops everything.
 results: $(READY) pairs  ## train and measure every row of RUNS
-	@failed=0; $(SNAKE) runs || failed=1; $(SNAKE) chapters || failed=1; exit $$failed
+	@trap 'exit 130' INT; failed=0; $(SNAKE) runs || failed=1; $(SNAKE) chapters || failed=1; exit $$failed
 
 pages: $(READY)  ## build the book from the results that are there
 	$(BIN)/python workflow/pages.py --runs $(RUNS) --results $(RESULTS) --output $(BUILD)
 
 book: $(READY)  ## train, measure and build the book
 	@$(BIN)/python workflow/pages.py --check --runs $(RUNS) --output $(BUILD)
-	@failed=0; $(MAKE) --no-print-directory results || failed=1; \
+	@trap 'exit 130' INT; failed=0; $(MAKE) --no-print-directory results || failed=1; \
 	$(MAKE) --no-print-directory pages || failed=1; exit $$failed
 
 small: $(READY) pairs  ## build the small book that the tests read

@@ -1,10 +1,10 @@
 """What tests share: folders of their own, and the small book that `make small` builds before they start."""
 
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import in_group
 import pandas as pd
 import pytest
 from hypothesis import settings
@@ -36,9 +36,13 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory):
     """Nothing that a user has named by an environment variable is read or written by a test."""
-    places = {"LINGUA_CHECKPOINTS": "checkpoints", "LINGUA_DATA": "data", "HF_HOME": "hub"}
+    places = {
+        "LINGUA_HOME": "home",
+        "LINGUA_CHECKPOINTS": "checkpoints",
+        "LINGUA_DATA": "data",
+        "HF_HOME": "hub",
+    }
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("LINGUA_HOME", raising=False)
         for name, place in places.items():
             patch.setenv(name, str(tmp_path_factory.mktemp(place)))
         yield
@@ -78,7 +82,7 @@ class SmallBook:
         places = {"RUNS": sheet or self.sheet, "RESULTS": results or self.results}
         places["BUILD"] = (results.parent if results else self.folder) / "_build"
         command = ["make", "--no-print-directory", target, *(f"{name}={at}" for name, at in places.items())]
-        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        return in_group.run(command, cwd=ROOT, env=self.environment)
 
 
 @pytest.fixture(scope="session")

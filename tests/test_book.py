@@ -2,11 +2,11 @@
 
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import fake_tables
+import in_group
 import nbformat
 import pytest
 import yaml
@@ -288,7 +288,7 @@ def test_a_book_can_only_go_where_jupyter_book_writes(project):
 
 def test_a_wrong_place_for_the_book_is_told_before_anything_is_measured(tmp_path):
     command = ["make", "--no-print-directory", "book", f"BUILD={tmp_path / 'site'}", f"RESULTS={tmp_path}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = in_group.run(command, cwd=ROOT)
     assert done.returncode != 0 and "must end in _build" in done.stderr
     assert "snakemake" not in done.stdout and not list(tmp_path.iterdir())
 

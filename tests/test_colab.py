@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import in_group
 import jupytext
 import nbformat
 import papermill
@@ -65,13 +66,7 @@ class Colab:
         }
 
     def run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [str(self.python), *arguments],
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-        )
+        done = in_group.run([str(self.python), *arguments], env=self.environment, cwd=self.folder)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout
 

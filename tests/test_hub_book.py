@@ -1,9 +1,9 @@
 """A sheet of finished models from the Hub, an encoder-decoder in two sizes, makes a book as the lab does."""
 
 import os
-import subprocess
 from pathlib import Path
 
+import in_group
 import pytest
 from local_hub import LocalHub
 from tiny_models import save_tiny
@@ -24,12 +24,10 @@ def html(tmp_path_factory) -> Path:
         for size, layers in SIZES.items():
             model = save_tiny("mt5", folder / size, num_layers=layers, num_decoder_layers=layers)
             hub.add(f"google/mt5-{size}", model)
-        done = subprocess.run(
+        done = in_group.run(
             ["make", "--no-print-directory", "book", *(f"{name}={path}" for name, path in places.items())],
             cwd=ROOT,
             env=os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "home")},
-            capture_output=True,
-            text=True,
         )
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return folder / "_build" / "html"

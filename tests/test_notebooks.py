@@ -2,10 +2,10 @@
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import in_group
 import jupytext
 import nbformat
 import pandas as pd
@@ -120,20 +120,10 @@ def test_executed_notebooks_give_the_same_outputs_when_they_are_run_again(small_
     executed = sorted(small_book.results.rglob("0*.ipynb"))
     assert {path.stem for path in executed} == set(NAMES)
     last = {path.stem: path for path in executed}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "tests.nbval_quiet",
-        "--nbval",
-        "--nbval-current-env",
-    ]
-    command += ["--nbval-sanitize-with", str(ROOT / "tests/nbval_sanitize.cfg"), *map(str, last.values())]
-    done = subprocess.run(command, cwd=ROOT, env=small_book.environment, capture_output=True, text=True)
+    options = "-q -p no:cacheprovider -p tests.nbval_quiet --nbval --nbval-current-env --nbval-sanitize-with"
+    command = [sys.executable, "-m", "pytest", *options.split(), str(ROOT / "tests/nbval_sanitize.cfg")]
+    command += map(str, last.values())
+    done = in_group.run(command, cwd=ROOT, env=small_book.environment)
     assert done.returncode == 0, done.stdout[-4000:]
 
 
