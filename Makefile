@@ -2,7 +2,7 @@
 
 PYTHON ?= python3.11
 RUNS ?= runs/lab.csv
-RESULTS ?= results
+RESULTS ?= $(if $(LINGUA_HOME),$(LINGUA_HOME)/results,results)
 BUILD ?= _build
 SMALL := _build/small
 CORES ?= 2
@@ -76,8 +76,8 @@ bench: $(READY)  ## measure speed and memory, each against its baseline
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 publish: $(READY)  ## collect the tables of RUNS into book/published
-	$(BIN)/python -m lingua_utils.runs.collate --runs $(RUNS) --results $(RESULTS) --to book/published
-	$(BIN)/python workflow/readme_figure.py
+	LINGUA_HOME= $(BIN)/python -m lingua_utils.runs.collate --runs $(RUNS) --results $(RESULTS) --to book/published
+	LINGUA_HOME= $(BIN)/python workflow/readme_figure.py
 
 serve: $(READY)  ## look at the book: http://localhost:8000
 	$(BIN)/python -m http.server 8000 --directory $(BUILD)/html

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SHIPPED = Path(__file__).parent / "shipped"
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def home() -> Path:
@@ -31,13 +32,13 @@ def resolve(path: str | Path) -> Path:
 
 
 def find(path: str | Path) -> Path:
-    """As :func:`resolve`; where nothing is there, the copy that the installed package brings, if it has one.
+    """As :func:`resolve`; where nothing is there, the copy that comes with the package, if there is one.
 
     An installed package brings the sample sheets (``runs/``) and the published tables (``book/published/``),
-    so that a notebook opened alone has them.
+    so that a notebook opened alone has them; a checkout holds them itself, wherever ``LINGUA_HOME`` is.
     """
-    here, shipped = resolve(path), SHIPPED / path
-    return shipped if shipped.exists() and not here.exists() else here
+    here = resolve(path)
+    return next((at for at in (here, SHIPPED / path, CHECKOUT / path) if at.exists()), here)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Published models: the sheets name none that is not known, and what is computed is what was published."""
 
+from pathlib import Path
+
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
@@ -9,6 +11,8 @@ from lingua_utils.models import catalogue, devices
 from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS
 from lingua_utils.models.catalogue import CATALOGUE, ERRATA
 from lingua_utils.runs import sheets
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # Counts that others state: safetensors headers, model cards, public code. Where only the weight files' sizes
 # are known, gigabytes over the bytes of a weight.
@@ -54,14 +58,9 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def rows():
-    paths = sorted(sheets.files.resolve("runs").glob("*.csv"))
-    return [
-        row
-        for path in paths
-        for row in sheets.read_sheet(path)
-        if not row.settings.model_id.startswith("lab/")
-    ]
+def rows(project_sheets):
+    found = [row for path in project_sheets for row in sheets.read_sheet(path)]
+    return [row for row in found if not row.settings.model_id.startswith("lab/")]
 
 
 def test_every_model_that_a_sheet_names_is_in_the_catalogue(rows):
@@ -133,7 +132,7 @@ def test_every_erratum_is_about_a_model_of_the_catalogue():
 
 
 def test_the_page_shows_what_the_catalogue_gives_now(table):
-    page = sheets.files.resolve(catalogue.PAGE).read_text(encoding="utf-8")
+    page = (ROOT / catalogue.PAGE).read_text(encoding="utf-8")
     up_to_date = catalogue.insert(page, catalogue.markdown(table))
     assert page == up_to_date, "run `python -m lingua_utils.models.catalogue`"
     assert f"the {catalogue.T4_BYTES / 1e9:.1f} GB that a T4" in page

@@ -35,11 +35,19 @@ def test_relative_paths_start_at_the_project_wherever_the_kernel_was_started(tmp
     (tmp_path / "_toc.yml").touch()
     inner = tmp_path / "results" / "world"
     inner.mkdir(parents=True)
+    monkeypatch.delenv("LINGUA_HOME")
     monkeypatch.chdir(inner)
     assert files.resolve("results") == tmp_path / "results"
     assert files.resolve("/elsewhere").as_posix() == "/elsewhere"
 
 
+def test_the_sheets_and_published_tables_of_a_checkout_are_found_whatever_the_home_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("LINGUA_HOME", str(tmp_path))
+    assert files.find("runs/small.csv").is_file() and files.find("book/published").is_dir()
+    assert files.find("results") == tmp_path / "results"
+
+
 def test_outside_a_project_relative_paths_start_at_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.delenv("LINGUA_HOME")
     monkeypatch.chdir(tmp_path)
     assert files.home() == tmp_path

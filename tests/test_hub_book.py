@@ -27,7 +27,7 @@ def html(tmp_path_factory) -> Path:
         done = in_group.run(
             ["make", "--no-print-directory", "book", *(f"{name}={path}" for name, path in places.items())],
             cwd=ROOT,
-            env=os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "home")},
+            env=os.environ | {"HF_ENDPOINT": hub.url, "LINGUA_HOME": str(ROOT)},
         )
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return folder / "_build" / "html"

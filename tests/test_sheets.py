@@ -1,6 +1,5 @@
 """Sample sheets are checked whole before any run starts, and every stage stands in one table."""
 
-import subprocess
 from pathlib import Path
 
 import jupytext
@@ -80,13 +79,9 @@ def test_a_missing_sheet_is_answered_with_those_that_are_there(tmp_path):
         sheets.read_sheet(tmp_path / "other.csv")
 
 
-def test_every_sheet_of_the_project_is_valid():
-    listed = subprocess.run(
-        ["git", "ls-files", "runs/*.csv"], cwd=ROOT, capture_output=True, text=True
-    ).stdout
-    paths = [ROOT / line for line in listed.splitlines()] or sorted((ROOT / "runs").glob("*.csv"))
-    assert paths
-    for path in paths:
+def test_every_sheet_of_the_project_is_valid(project_sheets):
+    assert project_sheets
+    for path in project_sheets:
         assert sheets.read_sheet(path)
 
 
