@@ -30,11 +30,12 @@ if importlib.util.find_spec("lingua_utils") is None:
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %% tags=["hide-input"]
+import html
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 
 from lingua_utils import runs
 from lingua_utils.charts import regions as draw
@@ -140,15 +141,13 @@ def region_null():
 glue("region_null", draw.null_shares(region_null))
 
 # %% tags=["hide-input"]
-text = Markdown(
-    "**What we see.** "
-    + "; ".join(
-        f"`{row.rule}` calls {row.share:.1%} of the neurons key to some language, and {row.share_shuffled:.1%} "
-        "when the languages are shuffled"
-        for row in region_null.itertuples()
-    )
-    + "."
+calls = "; ".join(
+    f"<code>{html.escape(row.rule)}</code> calls {row.share:.1%} of the neurons key to some language, and "
+    f"{row.share_shuffled:.1%} when the languages are shuffled"
+    for row in region_null.itertuples()
 )
+# As HTML, since another page shows it too, where Markdown would not be read.
+text = HTML(f"<p><strong>What we see.</strong> {calls}.</p>")
 glue("region_null_sentence", text)
 
 # %% [markdown]
