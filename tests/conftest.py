@@ -86,7 +86,7 @@ class SmallBook:
 
     def make(self, target: str, sheet: Path | None = None, results: Path | None = None):
         """Run a target of the Makefile on the small sheet, or on another sheet into another folder."""
-        places = {"RUNS": sheet or self.sheet, "RESULTS": results or self.results}
+        places = {"RUNS": sheet or self.sheet.relative_to(ROOT), "RESULTS": results or self.results}
         places["BUILD"] = (results.parent if results else self.folder) / "_build"
         command = ["make", "--no-print-directory", target, *(f"{name}={at}" for name, at in places.items())]
         return in_group.run(command, cwd=ROOT, env=self.environment)

@@ -30,7 +30,7 @@ def null_shares(null: pd.DataFrame) -> alt.Chart:
         )
     )
     return parts.finish(
-        bars.properties(width="container", height={"step": 16}),
+        bars.properties(width="container", height=36 * len(null)),
         "Neurons that are key to some language",
         "Share of neurons called key by each rule, with real and with shuffled languages.",
     )
