@@ -98,7 +98,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tiny, tmp_path, fun
     first_weights = folder / "step000016" / "model.safetensors"
     written = first_weights.stat().st_mtime_ns if newest else None
 
-    train(TINY, folder, progress=False)
+    train(TINY, folder=folder, progress=False)
 
     assert same_weights(tiny, folder)
     assert newest is None or first_weights.stat().st_mtime_ns == written
@@ -114,7 +114,7 @@ def test_a_finished_model_is_returned_at_once(tiny, monkeypatch):
 def test_another_recipe_replaces_the_model_and_says_so(tmp_path, capsys):
     short = replace(TINY, steps=2)
     folder = train(short, folder=tmp_path / "lab", progress=False)
-    train(replace(short, steps=3), folder, progress=False)
+    train(replace(short, steps=3), folder=folder, progress=False)
     assert "another recipe" in capsys.readouterr().out
     assert {path.name for path in folder.glob("step*")} == {"step000000", "step000003"}
 
