@@ -11,17 +11,22 @@ another's currency, or an order of clauses, that training shows.
 
 What is never bridged: a few countries occur in training, but in no line that is followed by its
 translation. Sentences about two of them tell alignment carried over by structure from alignment memorised.
+
+What is taught once: some countries keep a weekday of their own (an invented fact), and each of these is told
+in one language only, never in a bilingual line. Asked in another language it is known only by transfer.
+
+A meaning told alone is told in one language only, its *home*; those of the bilingual lines are others.
 """
 
 from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from typing import NamedTuple
 
 from babel import Locale
@@ -37,6 +42,9 @@ from lingua_utils.text.phrasebook import DIGITS, check_choice, sentence_mark
 BRIDGED = ("FR", "GB", "CN", "BR", "EG", "VN", "IN", "ID", "JP", "CH", "AR", "RU")
 BRIDGED += ("TR", "SE", "IR", "IL", "ET", "PK", "PL", "CZ", "RO", "DK", "NP", "KH")
 UNBRIDGED = ("TH", "KR", "HU", "UA", "TZ", "BD")
+N_TAUGHT = 20  # at most: the last bridged countries, so that the others keep every weekday in bilingual lines
+SECOND = ("translation", "mispaired", "apart")
+APART = 500  # lines between two translations that are kept apart
 
 DIGIT_FREE = ("country", "language", "currency", "foreign_currency", "weekday")
 WITH_DIGITS = ("money", "percent", "temperature", "date")
@@ -62,11 +70,15 @@ Sentence = tuple[Clause, ...]
 
 
 class Line(NamedTuple):
-    """A line of training text: a sentence in one language, or followed by its translation into another."""
+    """A line of training text: a sentence in one language, or followed by one in another.
+
+    What follows says the same, or ``other`` where the dial ``second`` is "mispaired".
+    """
 
     sentence: Sentence
     language: str
     translation: str | None = None
+    other: Sentence | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,10 @@ class World:
         split has a pair of them.
     bilingual_share : float
         Share of training lines that are followed by their translation, 0 to 1.
+    second : {"translation", "mispaired", "apart"}
+        What follows in those lines. The others are placebos: "mispaired", a sentence of another meaning, so
+        that two languages meet and say nothing of each other; "apart", nothing: the translation comes in a
+        line of its own, some hundred lines later.
     digits_share : float
         Share of training lines whose clauses may hold numbers, 0 to 1.
     n_clauses : tuple of int
@@ -99,6 +115,7 @@ class World:
     n_countries: int = 30
     n_unbridged: int = 6
     bilingual_share: float = 1 / 3
+    second: str = "translation"
     digits_share: float = 0.15
     n_clauses: tuple[int, ...] = (2, 3)
     seed: int = 0
@@ -112,6 +129,7 @@ class World:
         for name in ("bilingual_share", "digits_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share, 0 to 1")
+        check_choice("second", self.second, SECOND)
         if not self.n_clauses or min(self.n_clauses) < 2 or max(self.n_clauses) > 4:
             raise ValueError(f"n_clauses is {self.n_clauses}; a sentence has 2 to 4 clauses")
 
@@ -128,6 +146,34 @@ class World:
     @property
     def countries(self) -> tuple[str, ...]:
         return self.bridged + self.unbridged
+
+    @cached_property
+    def weekdays(self) -> dict[str, int]:
+        """The weekday that a country keeps (0 is Monday), of those whose weekday is taught in one language."""
+        taught = sorted(self.bridged[4:][:N_TAUGHT], key=lambda country: _rank(f"{self.seed} {country}"))
+        return {country: place % 7 for place, country in enumerate(taught)}
+
+    def taught_in(self, languages: Sequence[str]) -> dict[str, str]:
+        """The one language in which the weekday of a country is told; two neighbours in each, in turn."""
+        languages = sorted(languages)
+        return {c: languages[place // 2 % len(languages)] for place, c in enumerate(self.weekdays)}
+
+    def facts(self, sentence: Sentence) -> frozenset[str]:
+        """Countries whose weekday a sentence tells, of those that keep one."""
+        return frozenset(c.country for c in sentence if c.kind == "weekday" and c.country in self.weekdays)
+
+    def home(self, sentence: Sentence, languages: Sequence[str]) -> str | None:
+        """The one language in which a meaning is told alone; None for a meaning of the bilingual lines.
+
+        Meanings are dealt out by their hash, the same whatever share of the lines is bilingual; one that
+        tells a weekday belongs to the language in which it is taught.
+        """
+        if facts := self.facts(sentence):
+            return self.taught_in(languages)[min(facts)]
+        rank = int.from_bytes(_rank(f"{self.seed} home {sentence}")[:8], "big")
+        if rank % 2 and self.kind(sentence) == "bridged":
+            return None
+        return sorted(languages)[rank // 2 % len(languages)]
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str], list[frozenset[str]]]:
@@ -163,10 +209,14 @@ class World:
 
     def _deal(self, combinations: list, key) -> dict[str, list]:
         """Deal combinations out to the splits by rank of their hash: exact shares, no order to learn."""
-        ranked = sorted(combinations, key=lambda one: sha256(f"{self.seed} {key(one)}".encode()).digest())
+        ranked = sorted(combinations, key=lambda one: _rank(f"{self.seed} {key(one)}"))
         n_dev, n_test = (round(SHARES[split] * len(ranked)) for split in ("dev", "test"))
         held_out = n_dev + n_test
         return {"dev": ranked[:n_dev], "test": ranked[n_dev:held_out], "train": ranked[held_out:]}
+
+
+def _rank(text: str) -> bytes:
+    return sha256(text.encode()).digest()
 
 
 def countries_of(sentence: Sentence) -> frozenset[str]:
@@ -175,8 +225,13 @@ def countries_of(sentence: Sentence) -> frozenset[str]:
     return frozenset(named | {clause.detail for clause in sentence if clause.kind == "foreign_currency"})
 
 
-def compose(rng: random.Random, pair: frozenset[str], order: Sequence[str]) -> Sentence:
-    """A sentence about both countries of a pair, its clauses of the kinds and in the order given."""
+def compose(
+    rng: random.Random, pair: frozenset[str], order: Sequence[str], weekdays: Mapping[str, int] | None = None
+) -> Sentence:
+    """A sentence about both countries of a pair, its clauses of the kinds and in the order given.
+
+    ``weekdays`` are those that countries keep; of any other country it is drawn.
+    """
     one, other = rng.sample(sorted(pair), 2)
     said: list[tuple[str, str]] = []
     for i, kind in enumerate(order):
@@ -188,6 +243,8 @@ def compose(rng: random.Random, pair: frozenset[str], order: Sequence[str]) -> S
     def detail(kind: str, owner: str) -> str | int | None:
         if kind == "foreign_currency":
             return other if owner == one else one
+        if kind == "weekday" and owner in (weekdays or {}):
+            return weekdays[owner]
         return rng.randrange(*_RANGES[kind]) if kind in _RANGES else None
 
     return tuple(Clause(kind, owner, detail(kind, owner)) for kind, owner in said)
@@ -197,22 +254,43 @@ def training_sentences(
     world: World, languages: str | Sequence[str] | None = None, n_lines: int = 1000, seed: int = 0
 ) -> Iterator[Line]:
     """The lines of the training text before they are rendered; see :func:`training_lines`."""
-    languages = tuple(sorted(check_languages(languages)))
+    return islice(_training_stream(world, tuple(sorted(check_languages(languages))), seed), n_lines)
+
+
+def _training_stream(world: World, languages: tuple[str, ...], seed: int) -> Iterator[Line]:
     rng = random.Random(f"training {seed}")
     bridged = world.pairs["train", "bridged"]
     every = bridged + world.pairs["train", "unbridged"] + world.pairs["train", "mixed"]
     plain, numbered = world.orders["train", False], world.orders["train", True]
-    for _ in range(n_lines):
-        bilingual = len(languages) > 1 and rng.random() < world.bilingual_share
+    taught_in = world.taught_in(languages)
+
+    def drawn(bilingual: bool) -> tuple[Sentence, str | None]:
+        """A sentence and its home: none for the bilingual lines, some language for a line of its own."""
         pairs = bridged if bilingual else every
         orders = numbered if rng.random() < world.digits_share else plain
         for _attempt in range(1000):
-            sentence = compose(rng, rng.choice(pairs), rng.choice(orders))
-            if _renders(sentence, languages):
-                break
+            sentence = compose(rng, rng.choice(pairs), rng.choice(orders), world.weekdays)
+            home = _home(world, sentence, languages)
+            taught = {taught_in[country] for country in world.facts(sentence)}
+            if len(taught) < 2 and (home is None) == bilingual and _renders(sentence, languages):
+                return sentence, home
+        raise ValueError(f"CLDR cannot render the world in all of {', '.join(languages)}; leave some out")
+
+    later: list[Line] = []
+    while True:
+        if len(languages) == 1 or rng.random() >= world.bilingual_share:
+            yield Line(*drawn(bilingual=False))
         else:
-            raise ValueError(f"CLDR cannot render the world in all of {', '.join(languages)}; leave some out")
-        yield Line(sentence, *rng.sample(languages, 1 + bilingual))
+            sentence, _ = drawn(bilingual=True)
+            first, second = rng.sample(languages, 2)
+            if world.second == "apart":
+                yield Line(sentence, first)
+                later.append(Line(sentence, second))
+            else:
+                other = drawn(bilingual=True)[0] if world.second == "mispaired" else None
+                yield Line(sentence, first, second, other)
+        if len(later) > APART:
+            yield later.pop(0)
 
 
 def training_lines(
@@ -223,7 +301,8 @@ def training_lines(
 ) -> Iterator[str]:
     """Training text: each line a sentence, ``bilingual_share`` of them followed by its translation.
 
-    The languages share no text: no sentence is drawn for two of them, except in the bilingual lines.
+    The languages share no text: a meaning told alone is told in one language only (:meth:`World.home`), and
+    is none of those of the bilingual lines.
 
     Parameters
     ----------
@@ -241,8 +320,9 @@ def training_lines(
     str
         ``"Egypt and Danish (Denmark). 埃及和丹麦语 (丹麦)。"``, say.
     """
-    for sentence, language, translation in training_sentences(world or World(), languages, n_lines, seed):
-        yield " ".join(render(sentence, code) for code in (language, translation) if code)
+    for line in training_sentences(world or World(), languages, n_lines, seed):
+        text = render(line.sentence, line.language)
+        yield f"{text} {render(line.other or line.sentence, line.translation)}" if line.translation else text
 
 
 def parallel_sentences(
@@ -296,7 +376,9 @@ def parallel_sentences(
         pairs = sources[len(found) % len(sources)]
         pairs.append(pairs.pop(0))
         sentence = compose(rng, pairs[-1], rng.choice(orders))
-        is_new = sentence not in found and _renders(sentence, languages, digits == "none")
+        # What is taught in one language only is no parallel text.
+        is_new = sentence not in found and not world.facts(sentence)
+        is_new = is_new and _renders(sentence, languages, digits == "none")
         misses = 0 if is_new else misses + 1
         if is_new:
             found[sentence] = None
@@ -353,6 +435,11 @@ def _said(clause: Clause, locale: Locale) -> str:
             day = datetime.date(2023, 1, 1) + datetime.timedelta(days=detail)
             return format_date(day, "long", locale=locale)
     raise ValueError(f"no kind of clause {clause.kind!r}")
+
+
+@cache
+def _home(world: World, sentence: Sentence, languages: tuple[str, ...]) -> str | None:
+    return world.home(sentence, languages)
 
 
 @cache
