@@ -90,10 +90,10 @@ class Recipe:
     n_heads: int = 4
     mlp_size: int = 512
     vocab_size: int = 2048
-    steps: int = 1600
-    rows: int = 32
+    steps: int = 800
+    rows: int = 64
     row_length: int = 64
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 200
     weight_decay: float = 0.1
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
@@ -148,6 +148,7 @@ def lab_model_folder(name: str, training_seed: int = 0) -> Path:
 def train(
     name_or_recipe: str | Recipe,
     training_seed: int = 0,
+    *,
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Path:
@@ -206,7 +207,7 @@ def _train(recipe: Recipe, folder: Path, progress: bool) -> None:
     resumed, losses = _resume(folder, model, optimizer)
     first = resumed or 0
     # In a log, a line now and then instead of a bar that moves.
-    pace = {"mininterval": 0.1 if sys.stderr.isatty() else 20, "disable": not progress}
+    pace = {"mininterval": 0.1 if sys.stderr.isatty() else 10, "disable": not progress}
     with tqdm(initial=first, total=recipe.steps, desc=recipe.name, unit="step", **pace) as bar:
         for step in range(first, recipe.steps + 1):
             if step in recipe.checkpoints and step != resumed:
@@ -507,7 +508,10 @@ LAB: dict[str, Recipe] = {
         Recipe("bloom-s", hidden_size=64, mlp_size=256, n_layers=4),
         _M,
         Recipe("llama-m", architecture="llama", mlp_size=344),
+        # Its control, and two placebos: what do the lines in which two languages meet bring?
         replace(_M, name="bloom-m-monolingual", world=replace(_M.world, bilingual_share=0.0)),
+        replace(_M, name="bloom-mispaired", world=replace(_M.world, second="mispaired")),
+        replace(_M, name="bloom-apart", world=replace(_M.world, second="apart")),
         Recipe(
             "bloom-xs",
             hidden_size=64,

@@ -149,7 +149,7 @@ class World:
 
     @cached_property
     def weekdays(self) -> dict[str, int]:
-        """The weekday that a country keeps (0 is Monday), of those whose weekday is taught in one language."""
+        """The weekday (0 is Monday) of the countries that keep one, which is taught in one language."""
         taught = sorted(self.bridged[4:][:N_TAUGHT], key=lambda country: _rank(f"{self.seed} {country}"))
         return {country: place % 7 for place, country in enumerate(taught)}
 
