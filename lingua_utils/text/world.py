@@ -374,7 +374,8 @@ def parallel_sentences(
     while len(found) < n_sentences:
         # Go round the pairs, so that few sentences share one; a source run dry is left out.
         pairs = sources[len(found) % len(sources)]
-        pairs.append(pairs.pop(0))
+        if misses % 50 == 0:
+            pairs.append(pairs.pop(0))
         sentence = compose(rng, pairs[-1], rng.choice(orders))
         # What is taught in one language only is no parallel text.
         is_new = sentence not in found and not world.facts(sentence)
