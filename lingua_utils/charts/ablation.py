@@ -100,7 +100,9 @@ def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
     rule = alt.Color("rule:N", scale=theme.series_scale(parts.rules_of(rows)), legend=None)
     drawn = alt.layer(
         parts.zero(base, "x"),
-        base.mark_rule(strokeWidth=6, opacity=0.45, color=theme.BASELINE).encode(alt.X("control_low:Q"), alt.X2("control_high:Q")),
+        base.mark_rule(strokeWidth=6, opacity=0.45, color=theme.BASELINE).encode(
+            alt.X("control_low:Q"), alt.X2("control_high:Q")
+        ),
         base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("control_difference:Q")),
         base.mark_rule(strokeWidth=2).encode(alt.X("difference_low:Q"), alt.X2("difference_high:Q"), rule),
         base.mark_point(size=50, filled=True, opacity=1).encode(

@@ -53,18 +53,18 @@ def margin(influences: np.ndarray, level: float = 0.95) -> np.ndarray:
 def effective_trials(outcomes: np.ndarray, together: np.ndarray) -> np.ndarray:
     """How many independent trials a share or mean change of dependent ones is worth.
 
-    Items that share something are right or wrong together, and items that are parallel in several languages
-    are one item. The variance is that of a bootstrap over groups of items, in its limit; divided into the
-    variance of a single trial it gives the number that belongs into Wilson's interval, as in surveys with
-    clusters (Korn and Graubard 1998). Unlike the bootstrap's percentiles, this keeps an interval
-    near 0 and 1.
+    Items that share something are right or wrong together, and so are translations of an item. The variance
+    is that of a bootstrap over groups of items, in its limit; divided into the variance of a single trial it
+    gives the number that belongs into Wilson's interval, as in surveys with clusters (Korn and Graubard
+    1998). Unlike the bootstrap's percentiles, this keeps an interval near 0 and 1.
 
     Parameters
     ----------
     outcomes : array [..., item]
-        Right (1) or wrong (0); -1, 0 or 1 for a change; of several languages together, an item's mean.
+        Right (1) or wrong (0); -1, 0 or 1 for a change.
     together : int array [item]
-        Which group an item belongs to; groups are independent.
+        Which group an item belongs to; groups are independent. Of several languages together, give all
+        their items, translations in one group.
 
     Returns
     -------
@@ -77,7 +77,6 @@ def effective_trials(outcomes: np.ndarray, together: np.ndarray) -> np.ndarray:
     mean = outcomes.mean(axis=-1, keepdims=True)
     sums = (outcomes - mean) @ np.eye(n_groups)[groups]  # [..., group]
     variance = np.square(sums).sum(axis=-1) / n_items**2 * n_groups / max(n_groups - 1, 1)
-    # Of a trial with this mean: an item in one language is 0 or 1, whatever several of them together are.
     single = np.square(outcomes).mean(axis=-1) - mean[..., 0] ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         worth = np.where(single > 0, single / variance, n_groups)
