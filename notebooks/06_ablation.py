@@ -337,20 +337,15 @@ verdicts.pivot(index="region_language", columns="rule", values="answer").rename_
 @run.table
 def dose():
     """Cost to the own language and to the others as more of a region is silenced."""
-    costs_of = ["own", "own_low", "own_high", "others", "others_low", "others_high"]
+    wanted = [cost + part for cost in ("own", "others", "control_own") for part in ("", "_low", "_high")]
     for at, rows, change, text_languages in each_region():
         own = text_languages.index(at["region_language"])
+        # Random regions are as large as the whole region.
         beside = ablation.beside_controls(change, own, of_controls(rows, "layer"))
         for share, part in rows.query("what == 'region'").groupby("share"):
-            both = ablation.own_and_others(changes(part), own)
-            row = (
-                at
-                | {"share": share, "n_neurons": part.n_neurons.iloc[0]}
-                | {name: both[name] for name in costs_of}
-            )
-            # Random regions are as large as the whole region.
-            names = ("control_own", "control_own_low", "control_own_high")
-            yield row | {name: beside[name] if share == 1 else np.nan for name in names}
+            row = at | {"share": share, "n_neurons": part.n_neurons.iloc[0]}
+            both = ablation.own_and_others(changes(part), own) | (beside if share == 1 else {})
+            yield row | {name: both.get(name, np.nan) for name in wanted}
 
 
 # %% tags=["hide-input"]

@@ -28,10 +28,11 @@ def silencing_matrix(silencing: pd.DataFrame) -> alt.HConcatChart:
     shown = ("change", "control_mean")
     colour = parts.change_colour(silencing, shown, "change in bits per byte", "+.2f", worse=1)
     tooltip = parts.tips(**dict.fromkeys(columns, "+.4f"), n_neurons=",")
-    chart = parts.silenced_beside_control(silencing, shown, colour, tooltip, kind)
+    above = silencing.low > silencing.control_mean + 2 * silencing.control_sd.fillna(0)
+    chart = parts.silenced_beside_control(silencing.assign(above=above), shown, colour, tooltip, kind)
     return parts.finish(
         chart,
-        "What silencing a region costs",
+        alt.Title("What silencing a region costs", subtitle="dots: interval above random neurons by 2 sd"),
         "Change in bits per byte of each language when each region is silenced, and at random.",
         *kinds,
     )
@@ -50,8 +51,8 @@ def perplexity_matrix(perplexity: pd.DataFrame) -> alt.HConcatChart:
     parts.need(perplexity, ["rule", "region_language", "text_language", "measure", "n_neurons", *numbers])
     shown = ("ratio", "control_ratio")
     # Half and twice are equally far from 1, which is white.
-    reach = float(np.exp(np.abs(np.log(perplexity[list(shown)])).max().max())) or 1.0
-    limits = [1 / max(reach, 1.001), max(reach, 1.001)]
+    reach = max(1.001, float(np.exp(np.abs(np.log(perplexity[list(shown)])).max().max())))
+    limits = [1 / reach, reach]
 
     def colour(column: str) -> alt.Color:
         return alt.Color(
@@ -63,9 +64,13 @@ def perplexity_matrix(perplexity: pd.DataFrame) -> alt.HConcatChart:
 
     measure = perplexity.measure.iloc[0]
     tooltip = parts.tips(**dict.fromkeys(numbers, ".3f"), n_neurons=",")
+    rows = perplexity.assign(above=perplexity.low > perplexity.control_high)
     return parts.finish(
-        parts.silenced_beside_control(perplexity, shown, colour, tooltip),
-        f"What silencing a region does to {measure}",
+        parts.silenced_beside_control(rows, shown, colour, tooltip),
+        alt.Title(
+            ["What silencing a region does to", measure],
+            subtitle="dots: 95 % interval above that of random neurons",
+        ),
         f"Ratio to intact of each language's {measure} when each region is silenced, and at random.",
     )
 
@@ -106,7 +111,7 @@ def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
         base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("control_difference:Q")),
         base.mark_rule(strokeWidth=2).encode(alt.X("difference_low:Q"), alt.X2("difference_high:Q"), rule),
         base.mark_point(size=50, filled=True, opacity=1).encode(
-            alt.X("difference:Q", title="own less others, bits per byte"),
+            alt.X("difference:Q", title="own less others, bits per byte", axis=alt.Axis(tickCount=4)),
             rule,
             tooltip=parts.tips(
                 "rule",
@@ -160,7 +165,8 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
         domain=list(texts.values()), range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE, theme.BASELINE]
     )
     x = parts.share_axis(alt.X, "share", "share of the region silenced")
-    colour = alt.Color("text_language:N", title="cost to", scale=colours)
+    legend = alt.Legend(orient="top", columns=1)
+    colour = alt.Color("text_language:N", title="cost to", scale=colours, legend=legend)
     drawn = parts.lines(
         base,
         x,

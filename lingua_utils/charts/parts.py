@@ -318,24 +318,29 @@ def silenced_beside_control(
 ) -> alt.HConcatChart:
     """Maps of two columns, of a region and of random neurons, silenced region by language of the text.
 
-    ``colour`` makes of a column's name what both maps are coloured by: one scale.
+    ``colour`` makes of a column's name what both maps are coloured by: one scale. Where a column ``above``
+    is true, a dot marks the region's square.
     """
     rows = with_names(table, "region_language", "text_language")
     names = list(dict.fromkeys(rows.text_language))
     rules, rule = rule_choice(rows)
 
-    def panel(value: str, title: str) -> alt.Chart:
-        squares = chart_of(rows, rule, *filters).mark_rect()
-        return squares.encode(
-            *square_axes(
-                names, "text_language", "region_language", "language of the text", "region silenced"
-            ),
-            colour(value),
-            tooltip=[*tips("rule", "region_language", "text_language"), *tooltip],
-        ).properties(width=185, height=185, title=title)
+    x, y = square_axes(names, "text_language", "region_language", "language of the text", "region silenced")
 
-    panels = panel(shown[0], "The region") | panel(shown[1], "Random neurons (mean of draws)")
-    return fold(panels.add_params(*rules))
+    def panel(value: str, *marked: alt.Chart) -> alt.LayerChart:
+        squares = chart_of(rows, rule, *filters).mark_rect()
+        tooltips = [*tips("rule", "region_language", "text_language"), *tooltip]
+        squares = squares.encode(x, y, colour(value), tooltip=tooltips)
+        return alt.layer(squares, *marked).properties(width=185, height=185)
+
+    dots = []
+    if "above" in rows:
+        # A square is pale or dark: a black dot with a white rim shows on both.
+        dot = {"size": 18, "opacity": 1, "color": "black", "stroke": "white", "strokeWidth": 0.8}
+        dots = [chart_of(rows, rule, *filters, "datum.above").mark_circle(**dot).encode(x, y)]
+    region = panel(shown[0], *dots).properties(title="The region")
+    random = panel(shown[1]).properties(title="Random neurons (mean of draws)")
+    return fold((region | random).add_params(*rules))
 
 
 def change_colour(
