@@ -230,7 +230,7 @@ draw.silencing_matrix(silencing)
 # %% [markdown]
 # ## In perplexities
 #
-# Perplexity counts per token: with neurons silent it is $\exp(\sum \Delta \text{nats} / \sum \text{tokens})$ times that of the intact model.
+# Perplexity counts per token: with neurons silent it is $\exp(\sum \Delta \text{nats} / \sum \text{tokens})$ times that of the intact model ({eq}`perplexity-ratio` on [the method page](../book/method.md)).
 # Such a ratio compares one language's text with itself, so that tokenizers do not enter; random regions have as many neurons in every layer, and their ratio is a geometric mean over draws.
 
 

@@ -179,7 +179,7 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
     drawn += at_random.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)
     return parts.finish(
         parts.by_rule((parts.zero(base, "y") + drawn).properties(width=230, height=180), rows),
-        alt.Title("Dose and response", subtitle="bands and lines: 95 % intervals"),
+        alt.Title("Dose and response", subtitle="bands, lines: 95 % intervals; of the mean, their means"),
         "Cost of silencing growing shares of a region, to its own and to the other languages, and at random.",
         *regions,
     )
