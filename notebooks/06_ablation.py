@@ -16,7 +16,7 @@
 # | | |
 # |---|---|
 # | **Reads** | the model, its activations, and sentences that its regions were not selected on |
-# | **Writes** | `costs`, `intact`, `silencing`, `selectivity`, `dose` |
+# | **Writes** | `costs`, `intact`, `silencing`, `perplexity`, `perplexity_excess`, `selectivity`, `dose` |
 # | **Costs** | minutes for the lab: every region and every control is a pass over the text |
 
 # %% tags=["remove-cell"]
@@ -41,7 +41,7 @@ from lingua_utils.charts import ablation as draw
 from lingua_utils.charts import theme
 from lingua_utils.measure import ablation
 from lingua_utils.measure.intervals import margin
-from lingua_utils.measure.perplexity import score
+from lingua_utils.measure.perplexity import measured, score
 
 theme.use()
 
@@ -60,8 +60,7 @@ device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the bes
 rules: str = "default"  # rules that select key neurons; default: all that can be had
 silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
 silenced_languages: str = "default"  # whose regions are silenced; default: all
-silenced_sentences: int = 60  # meanings to measure silencing on
-control_sentences: int = 20  # of these, to measure random regions on
+silenced_sentences: int = 28  # meanings to measure silencing on
 n_controls: int = 10  # random regions of each kind beside a region
 doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
 silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
@@ -97,6 +96,7 @@ def without_rows(site, silent, texts):
 
 
 # %%
+loss = measured(run.loaded)
 texts, site = [column[0] for column in run.corpus("test").texts[:2]], run.loaded.sites[0]
 everywhere = np.zeros((len(run.loaded.sites), max(site.width for site in run.loaded.sites)), dtype=bool)
 everywhere[0, : site.width : 2] = True  # every other neuron of the first layer
@@ -105,6 +105,16 @@ with ablation.silence(run.loaded, everywhere):
     silent = score(run.loaded, texts).nll
 assert np.allclose(silent, without_rows(site, everywhere[0, : site.width], texts), rtol=1e-3)
 assert np.array_equal(score(run.loaded, texts).nll, before) and not np.allclose(silent, before)
+
+# %% tags=["hide-input"]
+reads = {
+    "perplexity": "each token is predicted from those before it",
+    "pseudo-perplexity": "each token is masked in turn and predicted from all others "
+    "([Salazar et al. 2020](https://aclanthology.org/2020.acl-main.240)), which is no likelihood",
+    "perplexity of second halves": "the encoder reads the first half of a sentence; the decoder reads its start "
+    "token and writes the second half, each token predicted from the first half and from those before it",
+}
+Markdown(f"**What is measured** of this model is its {loss}: {reads[loss]}.")
 
 # %% [markdown]
 # ## What is silenced
@@ -123,7 +133,7 @@ def to_silence(selected, language):
     region = selected.of(language)
     for share in shares:
         yield "region", 0, share, selected.strongest(language, share)
-    kinds = {"layer": None, "magnitude": ablation.mean_magnitudes(run.activations())} if region.any() else {}
+    kinds = {"layer": None, "magnitude": ablation.mean_magnitudes(run.activations())}
     for kind, size in kinds.items():
         drawn = ablation.random_regions(region, asked.n_controls, run.seed, size, selected.widths)
         yield from ((kind, draw, 1.0, control) for draw, control in enumerate(drawn))
@@ -131,44 +141,43 @@ def to_silence(selected, language):
 
 # %% [markdown]
 # The cost of a sentence is how many nats more the model needs for it.
+# Regions and random neurons are judged on the same sentences, which regions were not selected on.
 # All costs are measured once and kept, sentence by sentence; everything below is arithmetic on this table.
 
 
 # %%
-def ready(n_sentences):
-    """The first sentences that regions were not selected on, to be silenced as often as needed."""
+def ready():
+    """Sentences that regions were not selected on, to be silenced as often as needed."""
     means = ablation.mean_activations(run.activations()) if asked.silence_to == "mean" else None
-    chosen = run.corpus("test").select(slice(0, n_sentences))
+    chosen = run.corpus("test").select(slice(0, asked.silenced_sentences))
     return ablation.SilencingText(run.loaded, chosen, asked.silence_to, means)
 
 
 def by_language(changed):
-    """Nats and bytes of each sentence, language by language."""
-    parts = zip(run.corpus().languages, changed.nll, changed.n_bytes, strict=True)
-    return [{"text_language": language, "nll": nll, "n_bytes": size} for language, nll, size in parts]
+    """Nats, bytes and tokens of each sentence, language by language."""
+    for at, language in enumerate(run.corpus().languages):
+        sizes = {"n_bytes": changed.n_bytes[at], "n_tokens": changed.n_tokens[at]}
+        yield pd.DataFrame({"text_language": language, "nll": changed.nll[at], **sizes})
 
 
 # %%
 @run.table
 def costs():
     """Nats that each sentence costs more with neurons silent."""
-    wide, short = ready(asked.silenced_sentences), ready(asked.control_sentences)
+    reader = ready()
     pairs = [(rule, language) for rule in found for language in languages]
     for rule, language in tqdm(pairs, desc="silencing", unit=" regions"):
         for kind, draw_, share, silent in to_silence(found[rule], language):
-            changed = (wide if kind == "region" else short).change(silent)
             at = {"rule": rule, "region_language": language, "what": kind, "draw": draw_}
             at |= {"share": share, "n_neurons": int(silent.sum())}
-            yield from (pd.DataFrame(at | part) for part in by_language(changed))
+            yield from (part.assign(**at) for part in by_language(reader.change(silent)))
 
 
 # %%
 @run.table
 def intact():
     """Bits per byte of each language with the model as it is."""
-    chosen = run.corpus("test").select(slice(0, asked.silenced_sentences))
-    whole = ablation.SilencingText(run.loaded, chosen).intact
-    return pd.DataFrame({"text_language": chosen.languages, "intact": whole})
+    return pd.DataFrame({"text_language": run.corpus().languages, "intact": ready().intact})
 
 
 # %% [markdown]
@@ -180,63 +189,111 @@ def intact():
 # %%
 def changes(rows):
     """Costs of one silencing as a `Change`: arrays [language of the text, sentence]."""
-    order = list(dict.fromkeys(rows.text_language))
-    arrays = (rows[name].to_numpy().reshape(len(order), -1) for name in ("nll", "n_bytes"))
-    return ablation.Change(*arrays)
+    shape = (rows.text_language.nunique(), -1)
+    return ablation.Change(*(rows[name].to_numpy().reshape(shape) for name in ("nll", "n_bytes", "n_tokens")))
 
 
 def of_controls(rows, kind):
-    """Costs of random regions in bits per byte, [draw, language of the text]; 0 beside an empty region."""
-    drawn = rows[rows.what == kind]
-    if drawn.empty:
-        return np.zeros((asked.n_controls, rows.text_language.nunique()))
-    return np.stack([changes(one).per_byte for _, one in drawn.groupby("draw")])
+    """Costs of random regions, a `Change` for each draw."""
+    return [changes(one) for _, one in rows[rows.what == kind].groupby("draw")]
+
+
+def each_region():
+    """What is known of each region: its rule and language, all its rows, those of the whole region, sizes."""
+    for (rule, language), rows in costs.groupby(["rule", "region_language"], sort=False):
+        whole = rows.query("what == 'region' and share == 1")
+        at = {"rule": rule, "region_language": language, "n_neurons": whole.n_neurons.iloc[0]}
+        yield at, rows, changes(whole), list(whole.text_language.unique())
 
 
 kinds = ("layer", "magnitude")
-regions_of = ["rule", "region_language"]
 
 
 # %%
 @run.table
 def silencing():
     """Cost to each language of silencing each region, with interval, beside random regions."""
-    for (rule, language), rows in costs.groupby(regions_of, sort=False):
-        whole = rows.query("what == 'region' and share == 1")
-        cost, half = changes(whole).per_byte, margin(changes(whole).influences)
+    for at, rows, change, text_languages in each_region():
+        cost, half = change.per_byte, margin(change.influences)
         for kind in kinds:
-            controls = of_controls(rows, kind)
+            controls = np.stack([one.per_byte for one in of_controls(rows, kind)])
             spread = controls.std(axis=0, ddof=1) if len(controls) > 1 else np.nan
-            at = {"rule": rule, "region_language": language, "control_kind": kind}
-            at |= {"n_neurons": whole.n_neurons.iloc[0], "text_language": whole.text_language.unique()}
-            at |= {"change": cost, "low": cost - half, "high": cost + half}
-            at |= {"control_mean": controls.mean(axis=0), "control_sd": spread}
-            yield pd.DataFrame(at).merge(intact, on="text_language")
+            row = at | {"control_kind": kind, "text_language": text_languages}
+            row |= {"change": cost, "low": cost - half, "high": cost + half}
+            row |= {"control_mean": controls.mean(axis=0), "control_sd": spread}
+            yield pd.DataFrame(row).merge(intact, on="text_language")
 
 
 # %% tags=["hide-input"]
 draw.silencing_matrix(silencing)
 
 # %% [markdown]
+# ## In perplexities
+#
+# Perplexity counts per token: with neurons silent it is $\exp(\sum \Delta \text{nats} / \sum \text{tokens})$ times that of the intact model ({eq}`perplexity-ratio` on [the method page](../book/method.md)).
+# Such a ratio compares one language's text with itself, so that tokenizers do not enter; random regions have as many neurons in every layer, and their ratio is a geometric mean over draws.
+
+
+# %%
+@run.table
+def perplexity():
+    """Perplexity of each language with a region silent, as a ratio to intact, beside random regions."""
+    for at, rows, change, text_languages in each_region():
+        beside = ablation.perplexity_ratio(of_controls(rows, "layer"))
+        beside = {f"control_{name}": values for name, values in beside.items()}
+        row = at | {"measure": loss, "text_language": text_languages}
+        yield pd.DataFrame(row | ablation.perplexity_ratio([change]) | beside)
+
+
+# %% [markdown]
+# If a region is a language's own, the diagonal stands out: its ratio over the geometric mean of the rest of the row, averaged over rows.
+
+
+# %%
+@run.table
+def perplexity_excess():
+    """By how much regions multiply their own language's perplexity more than the others'."""
+    for rule in found:
+        regions = [one for one in each_region() if one[0]["rule"] == rule]
+        own = [texts.index(at["region_language"]) for at, _, _, texts in regions]
+        silenced = {"region": [[change] for _, _, change, _ in regions]}
+        silenced["random"] = [of_controls(rows, "layer") for _, rows, _, _ in regions]
+        for what, rows in silenced.items():
+            yield {"rule": rule, "what": what} | ablation.perplexity_excess(rows, own)
+
+
+# %% tags=["hide-input"]
+draw.perplexity_matrix(perplexity)
+
+# %% tags=["hide-input"]
+said = perplexity_excess.set_index(["rule", "what"])
+said = said.apply(lambda row: f"× {row.excess:.3f} ({row.low:.3f} to {row.high:.3f})", axis=1)
+Markdown(
+    f"**What we see.** Without its region, a language's own {loss} is multiplied by more than the others' are, on "
+    "average over languages "
+    + ", ".join(
+        f"{said[rule, 'region']} by `{rule}` (random regions {said[rule, 'random']})"
+        for rule in said.index.unique("rule")
+    )
+    + ". In parentheses after each: 95 % intervals over sentences and draws."
+)
+
+# %% [markdown]
 # ## Is the cost selective?
 #
 # A region is selective when its own language loses more than the others do, by more than it does under random regions.
-# Selectivity counts that difference in standard deviations of the same difference under random regions, on the same sentences.
+# The excess over random regions is taken sentence by sentence; selectivity counts it in standard deviations of the same difference under random regions.
 
 
 # %%
 @run.table
 def selectivity():
     """Cost to the own language and to the others, and how it compares with random regions."""
-    for (rule, language), rows in costs.groupby(regions_of, sort=False):
-        whole = rows.query("what == 'region' and share == 1")
-        change, own = changes(whole), list(whole.text_language.unique()).index(language)
+    for at, rows, change, text_languages in each_region():
+        own = text_languages.index(at["region_language"])
         for kind in kinds:
-            same_sentences = change.first(asked.control_sentences)
-            beside = ablation.beside_controls(same_sentences, own, of_controls(rows, kind))
-            at = {"rule": rule, "region_language": language, "control_kind": kind}
-            at |= {"n_neurons": int(whole.n_neurons.iloc[0])}
-            yield at | ablation.own_and_others(change, own) | beside
+            beside = ablation.beside_controls(change, own, of_controls(rows, kind))
+            yield at | {"control_kind": kind} | ablation.own_and_others(change, own) | beside
 
 
 # %% tags=["hide-input"]
@@ -245,6 +302,7 @@ draw.selectivity(selectivity)
 # %% tags=["hide-input"]
 verdicts = selectivity.query("control_kind == 'layer'").copy()
 verdicts["both"] = verdicts.own_exceeds_others & verdicts.own_exceeds_controls
+beyond = (verdicts.excess_low > 0).groupby(verdicts.rule, sort=False).sum()
 Markdown(
     "**What we see.** A language's own text loses more than the others' and more than under any random region for "
     + ", ".join(
@@ -252,6 +310,8 @@ Markdown(
         f"{rows.others.mean():+.3f}, random {rows.control_own.mean():+.3f} bits per byte)"
         for rule, rows in verdicts.groupby("rule", sort=False)
     )
+    + ". The excess over random regions is above 0 beyond its interval for "
+    + ", ".join(f"{count} by `{rule}`" for rule, count in beyond.items())
     + "."
 )
 
@@ -270,21 +330,22 @@ verdicts.pivot(index="region_language", columns="rule", values="answer").rename_
 # %% [markdown]
 # ## How much of a region matters?
 #
-# The strongest part of each region is silenced first.
+# The strongest part of each region is silenced first; at the whole region stands what random neurons, as many in each layer, cost its own language.
 
 
 # %%
 @run.table
 def dose():
     """Cost to the own language and to the others as more of a region is silenced."""
-    for (rule, language), rows in costs.groupby(regions_of, sort=False):
+    wanted = [cost + part for cost in ("own", "others", "control_own") for part in ("", "_low", "_high")]
+    for at, rows, change, text_languages in each_region():
+        own = text_languages.index(at["region_language"])
+        # Random regions are as large as the whole region.
+        beside = ablation.beside_controls(change, own, of_controls(rows, "layer"))
         for share, part in rows.query("what == 'region'").groupby("share"):
-            own = list(part.text_language.unique()).index(language)
-            both = ablation.own_and_others(changes(part), own)
-            kept = {name: value for name, value in both.items() if name.startswith(("own", "others"))}
-            kept.pop("own_exceeds_others")
-            at = {"rule": rule, "region_language": language, "share": share}
-            yield at | {"n_neurons": int(part.n_neurons.iloc[0])} | kept
+            row = at | {"share": share, "n_neurons": part.n_neurons.iloc[0]}
+            both = ablation.own_and_others(changes(part), own) | (beside if share == 1 else {})
+            yield row | {name: both.get(name, np.nan) for name in wanted}
 
 
 # %% tags=["hide-input"]

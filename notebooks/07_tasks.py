@@ -59,8 +59,7 @@ device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the bes
 rules: str = "default"  # rules that select key neurons; default: all that can be had
 silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
 silenced_languages: str = "default"  # whose regions are silenced; default: all
-silenced_sentences: int = 60  # meanings to measure silencing on
-control_sentences: int = 20  # of these, to measure random regions on
+silenced_sentences: int = 28  # meanings to measure silencing on
 n_controls: int = 10  # random regions of each kind beside a region
 doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
 silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
@@ -175,7 +174,8 @@ def tasks():
     for rule, language, draw_, region in tqdm(list(to_silence(selected)), desc=asked.task):
         correct = intact if region is None else harness.correct(region, asked.silenced_items, **held)
         at = {"rule": rule, "region_language": language, "draw": draw_}
-        change = matched_change(intact[:, : correct.shape[1], 0], correct[..., 0])
+        n_items = correct.shape[1]
+        change = matched_change(intact[:, :n_items, 0], correct[..., 0], harness.together(n_items))
         part = measure.accuracy_table(harness, correct).assign(**at)
         yield part.assign(**dict(zip(("change", "change_low", "change_high"), change, strict=True)))
 

@@ -39,7 +39,7 @@ from lingua_utils.charts import theme
 from lingua_utils.charts.glue import glue
 from lingua_utils.charts.lab import loss_by_language
 from lingua_utils.charts.regions import region_atlas
-from lingua_utils.measure.intervals import Z95, Estimate, rank_correlation, ratio
+from lingua_utils.measure.intervals import Estimate, rank_correlation, ratio
 from lingua_utils.measure.similarity import align_planes
 from lingua_utils.runs import collate, sheets
 
@@ -267,11 +267,8 @@ if counts is not None and in_training:
 # %%
 def accuracy_and_sads(accuracy, scores):
     """Mean accuracy over languages beside SADS over all layers, one row for each checkpoint."""
-    means = accuracy.groupby("revision").agg(
-        accuracy=("accuracy", "mean"), n_items=("n_items", "sum"), chance=("chance", "first")
-    )
-    half = Z95 * np.sqrt(means.accuracy * (1 - means.accuracy) / means.n_items)
-    means = means.assign(low=means.accuracy - half, high=means.accuracy + half).reset_index()
+    of_means = {"mean_accuracy": "accuracy", "mean_low": "low", "mean_high": "high"}
+    means = accuracy.drop_duplicates("revision")[["revision", "chance", *of_means]].rename(columns=of_means)
     kept = ["model_id", "revision", "step", "sads", "sads_low", "sads_high"]
     return scores[kept].merge(means, on="revision").sort_values("step", ignore_index=True)
 

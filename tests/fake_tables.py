@@ -172,12 +172,22 @@ def silencing(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     return table.assign(control_mean=0.01, control_sd=0.005, n_neurons=40)
 
 
+def perplexity(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
+    """Perplexity doubles on the diagonal, and rises by a hundredth elsewhere and at random."""
+    table = grid(rule=rules, region_language=languages, text_language=languages)
+    ratio = np.where(table.region_language == table.text_language, 2.0, 1.01)
+    table = table.assign(measure="perplexity", n_neurons=40, ratio=ratio, low=ratio / 1.1, high=ratio * 1.1)
+    return table.assign(control_ratio=1.01, control_low=1.0, control_high=1.02)
+
+
 def selectivity(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     """Selectivity of every region; the first language's region is empty and has none."""
     table = grid(rule=rules, region_language=languages, control_kind=CONTROLS)
     at = pd.Series(number(table.region_language))
     table = table.assign(selectivity=(3.0 + at).mask(at == 0), n_neurons=40 * at)
-    return table.assign(own=0.4, others=0.03, control_own=0.01, control_others=0.01)
+    table = table.assign(difference=0.37, difference_low=0.3, difference_high=0.44)
+    table = table.assign(control_difference=0.01, control_difference_sd=0.02)
+    return table.assign(excess=0.36, excess_low=0.3, excess_high=0.42)
 
 
 def dose(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
@@ -186,7 +196,10 @@ def dose(languages=DEFAULT_LANGUAGES, rules=RULES) -> pd.DataFrame:
     own = 0.1 * (1 + number(table.region_language)) * table.share
     for text, change in (("own", own), ("others", 0.02 * table.share)):
         table = table.assign(**{text: change, f"{text}_low": change - 0.01, f"{text}_high": change + 0.01})
-    return table
+    at_random = {"control_own": 0.01, "control_own_low": 0.0, "control_own_high": 0.02}
+    return table.assign(
+        **{name: np.where(table.share == 1, cost, np.nan) for name, cost in at_random.items()}
+    )
 
 
 def tasks(languages=DEFAULT_LANGUAGES, rules=("calibrated",)) -> pd.DataFrame:

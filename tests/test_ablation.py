@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 import torch
 from in_process import run_notebook
-from tiny_models import LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded
+from scipy import stats
+from tiny_models import LANGUAGES, MODEL_TYPES, TEXTS, save_tiny, tiny_loaded
 from wired_bloom import wired_bloom, wired_corpus
 
 from lingua_utils.measure import ablation
-from lingua_utils.measure.ablation import mean_activations, mean_magnitudes, random_regions, silence
+from lingua_utils.measure.ablation import (
+    Change,
+    mean_activations,
+    mean_magnitudes,
+    random_regions,
+    silence,
+)
 from lingua_utils.measure.activations import Activations, capture
 from lingua_utils.measure.perplexity import score
 from lingua_utils.measure.regions import RULES
@@ -250,6 +257,73 @@ def test_a_cost_is_the_difference_of_two_scores(wired):
     np.testing.assert_allclose(change, np.subtract(silenced, intact), atol=1e-6)
 
 
+def made_up_change(rng, n_languages=4, n_sentences=30, shift=0.0):
+    """A change whose errors are those of the meaning, the same in every language, and some of its own."""
+    n_tokens = rng.integers(5, 20, (n_languages, n_sentences))
+    noise = rng.standard_normal(n_sentences) + 0.1 * rng.standard_normal(n_tokens.shape)
+    return Change((shift + noise) * n_tokens, 4 * n_tokens, n_tokens)
+
+
+def test_perplexity_with_neurons_silent_over_intact_is_that_of_two_naive_scores(wired):
+    loaded, truth = wired
+    test = wired_corpus(8, split="test")
+    ratio = ablation.perplexity_ratio([ablation.SilencingText(loaded, test).change(truth[3])])["ratio"]
+    before = [score(loaded, texts).perplexity for texts in test.texts]
+    with silence(loaded, truth[3]):
+        after = [score(loaded, texts).perplexity for texts in test.texts]
+    np.testing.assert_allclose(ratio, np.divide(after, before), rtol=1e-6)
+
+
+def test_the_diagonals_excess_is_own_over_the_geometric_mean_of_the_rest_of_the_row():
+    rng = np.random.default_rng(0)
+    rows = [[made_up_change(rng) for _ in range(3)] for _ in range(4)]
+    naive = []
+    for own, row in enumerate(rows):
+        ratios = np.array([np.exp(one.nll.sum(axis=1) / one.n_tokens.sum(axis=1)) for one in row])
+        others = [language for language in range(4) if language != own]
+        naive.append(ratios[:, own] / stats.gmean(ratios[:, others], axis=1))
+    found = ablation.perplexity_excess(rows, range(4))
+    assert found["excess"] == pytest.approx(stats.gmean(naive, axis=None))
+    assert found["low"] < found["excess"] < found["high"]
+
+
+def test_errors_that_languages_share_cancel_in_the_excess_and_not_in_a_ratio():
+    change = made_up_change(np.random.default_rng(0))
+    ratio, excess = ablation.perplexity_ratio([change]), ablation.perplexity_excess([[change]], [0])
+    widths = [np.log(one["high"] / one["low"]) for one in (ratio, excess)]
+    assert widths[1] < 0.5 * widths[0].min()
+
+
+def test_the_interval_over_draws_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(1500):
+        of_draws, of_sentences = 0.1 * rng.standard_normal((8, 1)), 0.5 * rng.standard_normal(30)
+        values = of_draws + of_sentences + 0.2 * rng.standard_normal((8, 30))
+        mean = values.mean(axis=1, keepdims=True)
+        _, low, high = ablation.over_draws(mean[:, 0], (values - mean) / 30)
+        covered.append(low < 0 < high)
+    assert np.mean(covered) == pytest.approx(0.955, abs=0.02)
+
+
+def test_the_excess_over_controls_is_taken_sentence_by_sentence():
+    rng = np.random.default_rng(0)
+    change = made_up_change(rng)
+    nll = change.nll.copy()
+    nll[1] += 0.3 * change.n_tokens[1]
+    dearer = Change(nll, change.n_bytes, change.n_tokens)
+    beside = ablation.beside_controls(dearer, 1, [change, change])
+    assert beside["excess"] == pytest.approx(0.3 / 4 / np.log(2))
+    assert beside["excess_high"] - beside["excess_low"] == pytest.approx(0, abs=1e-9)
+
+
+def test_controls_measured_on_other_sentences_are_refused():
+    change = made_up_change(np.random.default_rng(0))
+    fewer = Change(change.nll[:, :9], change.n_bytes[:, :9], change.n_tokens[:, :9])
+    with pytest.raises(ValueError, match="measured on other sentences"):
+        ablation.beside_controls(change, 0, [fewer])
+
+
 # ---- the tables of the chapter --------------------------------------------------------------------------
 
 
@@ -264,7 +338,7 @@ def notebook_06(loaded, folder, patch, **settings):
     patch.setattr(Run, "fingerprints", {"weights": "wired", "tokenizer": "wired", "config": "wired"})
     given = {"corpus": str(folder / "text"), "n_sentences": 0, "rules": "calibrated", "n_controls": 3}
     given |= {"doses": "0 0.25 1", "results": str(folder / "results")}
-    return run_notebook("06_ablation", model_id="wired/bloom", **given, **settings)
+    return run_notebook("06_ablation", model_id="wired/bloom", **given | settings)
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +366,45 @@ def test_the_matrix_has_a_row_for_every_region_text_and_kind_of_control(tables):
     assert own["low"].min() > others["high"].max()
 
 
+def test_regions_and_their_random_controls_are_judged_on_the_same_sentences(tables):
+    sizes = tables["costs"].groupby(["what", "text_language"]).n_bytes
+    of_each = sizes.agg(lambda column: tuple(column.iloc[:6])).unstack("what")
+    assert sizes.size().min() % 6 == 0
+    assert of_each.nunique(axis=1).eq(1).all()
+
+
+def test_the_diagonal_of_perplexities_stands_out_from_its_row_and_from_random_regions(tables):
+    table, excess = tables["perplexity"], tables["perplexity_excess"].set_index("what")
+    own = table.region_language == table.text_language
+    assert len(table) == 10 * 10
+    assert table[own].low.min() > table[own].control_high.max()
+    assert table[own].low.min() > table[~own].high.max()
+    assert excess.low["region"] > 1 and excess.low["region"] > excess.high["random"]
+
+
+FAMILIES = {"bloom": "perplexity", "bert": "pseudo-perplexity", "mt5": "perplexity of second halves"}
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_the_chapter_runs_in_every_family_and_names_what_it_measures(model_type, tmp_path):
+    save_tiny(model_type, tmp_path / "model")
+    (tmp_path / "text").mkdir()
+    for language, texts in zip(LANGUAGES, TEXTS, strict=True):
+        (tmp_path / "text" / f"{language}.txt").write_text("\n".join(texts[:4]) + "\n")
+    few = {"n_sentences": 2, "n_controls": 2, "doses": "1", "rules": "ap"}
+    places = {"corpus": str(tmp_path / "text"), "results": str(tmp_path / "results")}
+    names = run_notebook("06_ablation", model_id=str(tmp_path / "model"), **places, **few)
+    table, loaded = names["perplexity"], names["run"].loaded
+    assert set(table.measure) == {FAMILIES[model_type]}
+    region, texts = names["found"]["ap"].of("hin_Deva"), names["run"].corpus("test").texts[0]
+    intact = score(loaded, texts).perplexity
+    with silence(loaded, region):
+        ratio = score(loaded, texts).perplexity / intact
+    row = table.query("region_language == 'hin_Deva' and text_language == 'eng_Latn'")
+    assert row.ratio.item() == pytest.approx(ratio, rel=1e-5)
+    assert np.isfinite(table.select_dtypes("number")).all(axis=None)
+
+
 def test_cost_grows_with_the_dose(tables):
     table = tables["dose"].pivot(index="region_language", columns="share", values="own")
     assert (table[0.0] == 0).all()
@@ -300,12 +413,12 @@ def test_cost_grows_with_the_dose(tables):
 
 
 def test_fewer_languages_and_controls_can_be_asked_for(wired, tmp_path, monkeypatch):
-    fewer = {"silenced_languages": "fra_Latn hin_Deva", "silenced_sentences": 3, "control_sentences": 2}
+    fewer = {"silenced_languages": "fra_Latn hin_Deva", "silenced_sentences": 3, "n_controls": 2}
     names = notebook_06(wired[0], tmp_path, monkeypatch, **fewer)
     assert set(names["silencing"].region_language) == {"fra_Latn", "hin_Deva"}
     assert names["silencing"].text_language.nunique() == 10
     assert names["costs"].groupby("what").size().to_dict() == {
-        "layer": 2 * 3 * 10 * 2, "magnitude": 2 * 3 * 10 * 2, "region": 2 * 3 * 10 * 3,
+        "layer": 2 * 2 * 10 * 3, "magnitude": 2 * 2 * 10 * 3, "region": 2 * 3 * 10 * 3,
     }  # fmt: skip
 
 

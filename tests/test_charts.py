@@ -74,7 +74,8 @@ CHARTS = {
     "region_overlap": (regions.region_overlap, fake_tables.region_overlap, "chance"),
     "region_agreement": (regions.region_agreement, fake_tables.region_agreement, "chance"),
     "silencing_matrix": (ablation.silencing_matrix, fake_tables.silencing, "control_mean"),
-    "selectivity": (ablation.selectivity, fake_tables.selectivity, "selectivity"),
+    "perplexity_matrix": (ablation.perplexity_matrix, fake_tables.perplexity, "control_low"),
+    "selectivity": (ablation.selectivity, fake_tables.selectivity, "difference_low"),
     "dose_response": (ablation.dose_response, fake_tables.dose, "others"),
     "accuracy_by_language": (tasks.accuracy_by_language, fake_tables.accuracy, "chance"),
     "accuracy_silenced": (tasks.accuracy_silenced, fake_tables.tasks, "change"),
@@ -170,7 +171,9 @@ def test_several_models_get_a_panel_for_each_score():
     assert drawn("scores_by_step of two models").to_dict()["facet"]["field"] == "score"
 
 
-@pytest.mark.parametrize("name", ["scores_by_step of two models", "dose_response", "silencing_matrix"])
+@pytest.mark.parametrize(
+    "name", ["scores_by_step of two models", "dose_response", "silencing_matrix", "perplexity_matrix"]
+)
 def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
     specification = drawn(name).to_dict()
     [patch] = specification["usermeta"]["embedOptions"]["patch"]

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lingua_utils.measure.intervals import margin, rank_correlation, ratio, wilson
+from lingua_utils.measure.intervals import (
+    effective_trials,
+    margin,
+    matched_change,
+    rank_correlation,
+    ratio,
+    wilson,
+)
 
 
 def test_wilsons_interval_equals_the_textbook():
@@ -84,3 +91,58 @@ def test_rank_correlation_leaves_out_pairs_with_a_missing_value():
     assert rank_correlation(x, [1, 2, 3, 4, 0]).value == pytest.approx(1)
     with pytest.raises(ValueError, match="at least 4 pairs, got 3"):
         rank_correlation(x, [1, 2, 3, np.nan, 0])
+
+
+def in_fours(rng, share, alike, n_groups, n_draws=3000):
+    """Answers to items in fours, [draw, item], of which the four are the more alike the nearer to 1."""
+    own = rng.beta(*(np.array([share, 1 - share]) * (1 - alike) / alike), (n_draws, n_groups, 1))
+    return (rng.random((n_draws, n_groups, 4)) < own).reshape(n_draws, -1)
+
+
+@pytest.mark.parametrize("n_groups", [25, 50])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("alike", [0.3, 0.8])
+def test_an_interval_over_items_in_fours_covers_as_often_as_it_says(n_groups, share, alike):
+    right = in_fours(np.random.default_rng(0), share, alike, n_groups)
+    worth = effective_trials(right, np.arange(4 * n_groups) // 4)
+    covered = [
+        np.mean((low <= share) & (share <= high))
+        for low, high in (wilson(right.mean(axis=1), n) for n in (worth, 4 * n_groups))
+    ]
+    assert covered[0] == pytest.approx(0.95, abs=0.03)
+    assert covered[1] < 0.9
+
+
+def test_effective_trials_have_the_variance_of_a_bootstrap_over_items_with_all_languages_together():
+    rng = np.random.default_rng(0)
+    easy = rng.beta(2, 1, (1, 60, 1))
+    right = rng.random((5, 60, 4)) < easy  # [language, group, item]: groups are easy in all languages
+    together = np.tile(np.repeat(np.arange(60), 4), 5)
+    worth = effective_trials(right.ravel(), together)
+    resampled = right[:, rng.integers(60, size=(20_000, 60))].mean(axis=(0, 2, 3))
+    share = right.mean()
+    assert share * (1 - share) / worth == pytest.approx(resampled.var(), rel=0.05)
+    assert worth < 0.25 * right.size
+
+
+def test_independent_items_are_worth_their_number():
+    right = np.random.default_rng(0).random((500, 400)) < 0.4
+    assert effective_trials(right, np.arange(400)).mean() == pytest.approx(400, rel=0.01)
+
+
+def test_answers_that_never_vary_are_worth_their_groups():
+    assert effective_trials(np.ones((2, 40)), np.arange(40) // 4).tolist() == [10, 10]
+    low, high = wilson(1.0, 10)
+    assert low < 0.75 and high == 1
+
+
+def test_changes_of_items_in_fours_cover_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    before = np.ones((3000, 160), bool)
+    after = in_fours(rng, 0.8, 0.8, 40)  # a fifth of the answers is lost, whole fours of them
+    covered = []
+    for together in (np.arange(160) // 4, None):
+        _, low, high = matched_change(before, after, together)
+        covered.append(np.mean((low <= -0.2) & (high >= -0.2)))
+    assert covered[0] == pytest.approx(0.95, abs=0.03)
+    assert covered[1] < 0.8

@@ -140,12 +140,49 @@ def test_diverging_colours_are_white_at_zero_and_the_same_in_all_panels(name, re
         assert domain == pytest.approx([-reach, reach])
 
 
-@pytest.mark.parametrize("name", ["silencing_matrix", "accuracy_silenced"])
-def test_a_silenced_region_has_its_controls_beside_it(name):
-    region, random = drawn(name).to_dict()["hconcat"]
-    assert region["encoding"]["color"]["field"] == "change"
-    assert random["encoding"]["color"]["field"] == "control_mean"
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("silencing_matrix", ("change", "control_mean")),
+        ("accuracy_silenced", ("change", "control_mean")),
+        ("perplexity_matrix", ("ratio", "control_ratio")),
+    ],
+)
+def test_a_silenced_region_has_its_controls_beside_it_in_one_scale(name, columns):
+    region, random = (panel["layer"][0] for panel in drawn(name).to_dict()["hconcat"])
+    colours = [panel["encoding"]["color"] for panel in (region, random)]
+    assert tuple(colour["field"] for colour in colours) == columns
+    assert colours[0]["scale"] == colours[1]["scale"]
     assert region.get("transform") == random.get("transform")
+
+
+def test_half_and_twice_the_perplexity_are_equally_far_from_white():
+    scale = drawn("perplexity_matrix").to_dict()["hconcat"][0]["layer"][0]["encoding"]["color"]["scale"]
+    assert (scale["type"], scale["reverse"]) == ("log", True)  # more is worse, and red
+    assert scale["domain"] == pytest.approx([1 / 2, 2])
+
+
+@pytest.mark.parametrize("name", ["perplexity_matrix", "silencing_matrix"])
+def test_a_dot_marks_where_a_region_costs_more_than_random_neurons(name):
+    rows = rows_of(drawn(name))
+    assert (rows.above == (rows.region_language == rows.text_language)).all()
+    [dots] = [part for panel in drawn(name).to_dict()["hconcat"] for part in panel["layer"][1:]]
+    assert {"filter": "datum.above"} in dots["transform"]
+
+
+@pytest.mark.parametrize("name", ["selectivity", "dose_response"])
+def test_panels_of_rules_have_one_scale_intervals_and_their_control(name):
+    chart = drawn(name)
+    shown = fields(chart)
+    low, high = ("difference_low", "difference_high") if name == "selectivity" else ("low", "high")
+    assert f'"field": "{low}"' in shown and f'"field": "{high}"' in shown
+    assert "independent" not in chart.to_dict().get("resolve", {}).get("scale", {}).values()
+    assert ("control_difference" if name == "selectivity" else ablation.RANDOM) in shown
+
+
+def test_random_regions_stand_where_the_whole_region_is_silenced():
+    rows = rows_of(drawn("dose_response"))
+    assert rows[rows.text_language == ablation.RANDOM].share.eq(1).all()
 
 
 def test_a_change_for_the_worse_is_red_whatever_its_sign():
@@ -156,7 +193,7 @@ def test_a_change_for_the_worse_is_red_whatever_its_sign():
     assert reverses == {"silencing_matrix": {True}, "accuracy_silenced": {False}}
 
 
-def test_a_region_without_selectivity_is_left_out():
+def test_an_empty_region_has_no_selectivity_to_show():
     rows = rows_of(drawn("selectivity"))
     assert ENGLISH not in set(rows.region_language)
     assert len(rows) == len(RULES) * 9 * 2

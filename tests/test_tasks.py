@@ -17,7 +17,7 @@ from in_process import run_notebook
 from tiny_models import ENCODERS, save_tiny, tiny_loaded, tiny_model, tiny_tokenizer
 
 from lingua_utils.measure import tasks
-from lingua_utils.measure.intervals import matched_change
+from lingua_utils.measure.intervals import matched_change, wilson
 from lingua_utils.models.loading import LoadedModel
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 from lingua_utils.text.world import Clause, World, clause_text, render
@@ -213,6 +213,21 @@ def test_accuracy_is_the_share_of_right_answers(bloom, harness):
     assert list(table.language) == list(THREE) and table.n_items.eq(40).all() and table.chance.eq(0.25).all()
     np.testing.assert_allclose(table[["accuracy", "accuracy_norm"]], correct.mean(axis=1))
     assert correct[..., 0].tolist() != correct[..., 1].tolist()
+
+
+def test_the_mean_over_languages_takes_translations_of_an_item_as_one(harness):
+    alike = np.repeat(np.arange(10) % 3 > 0, 4)  # ten fours, each right or wrong in all languages
+    correct = np.broadcast_to(alike[None, :, None], (3, 40, 2))
+    row = tasks.accuracy_table(harness, correct).iloc[0]
+    low, high = wilson(alike.mean(), 9)  # ten fours less the one that their variance takes
+    assert (row.mean_accuracy, row.mean_low, row.mean_high) == pytest.approx((alike.mean(), low, high))
+    assert (row.low, row.high) == pytest.approx((low, high))
+
+
+def test_items_of_the_cloze_that_share_their_endings_are_one_group(harness, items):
+    choices = items[items.language == "eng_Latn"].choices.map(tuple).head(40)
+    assert choices.groupby(harness.together(40)).nunique().eq(1).all()
+    assert choices.nunique() == 10
 
 
 def test_results_do_not_depend_on_the_batch_size(bloom, harness):

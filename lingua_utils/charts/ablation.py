@@ -1,9 +1,12 @@
 """Chapter 06: what silencing a region costs, beside what silencing random neurons costs."""
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from lingua_utils.charts import parts, theme
+
+OWN, OTHERS, RANDOM = "its own language", "the other languages", "its own, at random"
 
 
 def _control_choice(kinds: pd.Series) -> tuple[list[alt.Parameter], str]:
@@ -22,43 +25,113 @@ def silencing_matrix(silencing: pd.DataFrame) -> alt.HConcatChart:
     columns = ["change", "low", "high", "control_mean", "control_sd"]
     parts.need(silencing, ["rule", "region_language", "text_language", "control_kind", "n_neurons", *columns])
     kinds, kind = _control_choice(silencing.control_kind)
-    chart = parts.silenced_beside_control(
-        silencing, "bits per byte", parts.tips(**dict.fromkeys(columns, "+.4f"), n_neurons=","), kind, worse=1
-    )
+    shown = ("change", "control_mean")
+    colour = parts.change_colour(silencing, shown, "change in bits per byte", "+.2f", worse=1)
+    tooltip = parts.tips(**dict.fromkeys(columns, "+.4f"), n_neurons=",")
+    above = silencing.low > silencing.control_mean + 2 * silencing.control_sd.fillna(0)
+    chart = parts.silenced_beside_control(silencing.assign(above=above), shown, colour, tooltip, kind)
     return parts.finish(
         chart,
-        "What silencing a region costs",
+        alt.Title("What silencing a region costs", subtitle="dots: interval above random neurons by 2 sd"),
         "Change in bits per byte of each language when each region is silenced, and at random.",
         *kinds,
     )
 
 
+def perplexity_matrix(perplexity: pd.DataFrame) -> alt.HConcatChart:
+    """Perplexity of every language when each region is silenced, over intact; random neurons beside it.
+
+    Parameters
+    ----------
+    perplexity : DataFrame
+        The ``perplexity`` table of one run: ``rule``, ``region_language``, ``text_language``, ``measure``,
+        ``n_neurons``, ``ratio``, ``low``, ``high``, ``control_ratio``, ``control_low``, ``control_high``.
+    """
+    numbers = ["ratio", "low", "high", "control_ratio", "control_low", "control_high"]
+    parts.need(perplexity, ["rule", "region_language", "text_language", "measure", "n_neurons", *numbers])
+    shown = ("ratio", "control_ratio")
+    # Half and twice are equally far from 1, which is white.
+    reach = max(1.001, float(np.exp(np.abs(np.log(perplexity[list(shown)])).max().max())))
+    limits = [1 / reach, reach]
+
+    def colour(column: str) -> alt.Color:
+        return alt.Color(
+            f"{column}:Q",
+            title="× intact (log scale)",
+            scale=alt.Scale(type="log", scheme="redblue", domain=limits, reverse=True),
+            legend=alt.Legend(gradientLength=170, format=".2f", values=[limits[0], 1, limits[1]]),
+        )
+
+    measure = perplexity.measure.iloc[0]
+    tooltip = parts.tips(**dict.fromkeys(numbers, ".3f"), n_neurons=",")
+    rows = perplexity.assign(above=perplexity.low > perplexity.control_high)
+    return parts.finish(
+        parts.silenced_beside_control(rows, shown, colour, tooltip),
+        alt.Title(
+            ["What silencing a region does to", measure],
+            subtitle="dots: 95 % interval above that of random neurons",
+        ),
+        f"Ratio to intact of each language's {measure} when each region is silenced, and at random.",
+    )
+
+
 def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
-    """How many standard deviations of random regions lie between a region's own cost and the others'.
+    """How much more each region costs its own language than the others, beside random regions.
 
     Parameters
     ----------
     selectivity : DataFrame
         The ``selectivity`` table of one run: ``rule``, ``region_language``, ``control_kind``,
-        ``selectivity``, ``own``, ``others``, ``control_own``, ``control_others``, ``n_neurons``.
+        ``difference``, ``difference_low``, ``difference_high``, ``control_difference``,
+        ``control_difference_sd``, ``excess``, ``excess_low``, ``excess_high``, ``selectivity``,
+        ``n_neurons``.
     """
-    costs = ["own", "others", "control_own", "control_others"]
-    parts.need(selectivity, ["rule", "region_language", "control_kind", "selectivity", "n_neurons", *costs])
-    rows = parts.with_names(selectivity[selectivity.selectivity.notna()], "region_language")
+    costs = ["difference", "difference_low", "difference_high", "control_difference", "control_difference_sd"]
+    excess = ["excess", "excess_low", "excess_high"]
+    parts.need(
+        selectivity,
+        ["rule", "region_language", "control_kind", "selectivity", "n_neurons", *costs, *excess],
+    )
+    # An empty region costs nothing and has nothing to be compared with.
+    rows = parts.with_names(selectivity[selectivity.n_neurons > 0], "region_language")
+    spread = 2 * rows.control_difference_sd.fillna(0)
+    rows = rows.assign(
+        control_low=rows.control_difference - spread, control_high=rows.control_difference + spread
+    )
     kinds, kind = _control_choice(rows.control_kind)
-    base = parts.chart_of(rows, kind)
-    points = base.mark_point(size=70).encode(
-        alt.X("selectivity:Q", title="standard deviations of the controls"),
-        alt.Y("region_language:N", title=None, sort=rows.region_language.unique()),
-        alt.Color("rule:N", scale=theme.series_scale(parts.rules_of(rows)), legend=None),
-        tooltip=parts.tips(
-            "rule", "region_language", n_neurons=",", selectivity=".2f", **dict.fromkeys(costs, "+.4f")
+    base = parts.chart_of(rows, kind).encode(
+        alt.Y("region_language:N", title=None, sort=list(dict.fromkeys(rows.region_language)))
+    )
+    rule = alt.Color("rule:N", scale=theme.series_scale(parts.rules_of(rows)), legend=None)
+    drawn = alt.layer(
+        parts.zero(base, "x"),
+        base.mark_rule(strokeWidth=6, opacity=0.45, color=theme.BASELINE).encode(
+            alt.X("control_low:Q"), alt.X2("control_high:Q")
+        ),
+        base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("control_difference:Q")),
+        base.mark_rule(strokeWidth=2).encode(alt.X("difference_low:Q"), alt.X2("difference_high:Q"), rule),
+        base.mark_point(size=50, filled=True, opacity=1).encode(
+            alt.X("difference:Q", title="own less others, bits per byte", axis=alt.Axis(tickCount=4)),
+            rule,
+            tooltip=parts.tips(
+                "rule",
+                "region_language",
+                n_neurons=",",
+                **dict.fromkeys(costs + excess, "+.4f"),
+                selectivity=".1f",
+            ),
         ),
     )
     return parts.finish(
-        parts.by_rule((parts.zero(base, "x") + points).properties(width=200, height={"step": 18}), rows),
-        alt.Title("Selectivity of each region", subtitle="dashed: as random regions of the same size"),
-        "Selectivity of each language's region under each rule, in control standard deviations.",
+        parts.by_rule(drawn.properties(width=200, height={"step": 18}), rows),
+        alt.Title(
+            "Selectivity of each region",
+            subtitle=[
+                "lines: 95 % intervals over sentences",
+                "grey: random regions of the same size, ± 2 sd",
+            ],
+        ),
+        "What each region costs its own language more than the others, and what random regions do.",
         *kinds,
     )
 
@@ -70,42 +143,43 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
     ----------
     dose : DataFrame
         The ``dose`` table of one run: ``rule``, ``region_language``, ``share``, ``own``, ``own_low``,
-        ``own_high``, ``others``, ``others_low``, ``others_high``.
+        ``own_high``, ``others``, ``others_low``, ``others_high``; where all of the region is silenced
+        ``control_own``, ``control_own_low``, ``control_own_high``, elsewhere NaN.
     """
-    texts = {"own": "its own language", "others": "the other languages"}
-    parts.need(
-        dose,
-        [
-            "rule",
-            "region_language",
-            "share",
-            *(text + part for text in texts for part in ("", "_low", "_high")),
-        ],
-    )
+    texts = {"own": OWN, "others": OTHERS, "control_own": RANDOM}
+    keys = ["rule", "region_language", "share"]
+    parts.need(dose, [*keys, *(text + part for text in texts for part in ("", "_low", "_high"))])
     rows = pd.concat(
-        dose[["rule", "region_language", "share", text, f"{text}_low", f"{text}_high"]]
-        .set_axis(["rule", "region_language", "share", "change", "low", "high"], axis=1)
+        dose[[*keys, text, f"{text}_low", f"{text}_high"]]
+        .set_axis([*keys, "change", "low", "high"], axis=1)
         .assign(text_language=name)
         for text, name in texts.items()
     )
-    rows = parts.with_names(rows, "region_language")
+    rows = parts.with_names(rows[rows.change.notna()], "region_language")
     keys = ["rule", "share", "text_language"]
     mean = rows.groupby(keys, as_index=False, sort=False)[["change", "low", "high"]].mean()
     rows = pd.concat([mean.assign(region_language="mean"), rows])
     regions, region = parts.choice("region_language", rows.region_language.unique(), label="region of")
     base = parts.chart_of(rows, region)
-    colours = alt.Scale(domain=list(texts.values()), range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE])
+    colours = alt.Scale(
+        domain=list(texts.values()), range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE, theme.BASELINE]
+    )
+    x = parts.share_axis(alt.X, "share", "share of the region silenced")
+    legend = alt.Legend(orient="top", columns=1)
+    colour = alt.Color("text_language:N", title="cost to", scale=colours, legend=legend)
     drawn = parts.lines(
         base,
-        parts.share_axis(alt.X, "share", "share of the region silenced"),
+        x,
         alt.Y("change:Q", title="change in bits per byte"),
-        alt.Color("text_language:N", title="text in", scale=colours),
-        parts.tips("rule", "text_language", share=".0%", change="+.4f"),
+        colour,
+        parts.tips("rule", "text_language", share=".0%", change="+.4f", low="+.4f", high="+.4f"),
     )
-    chart = parts.by_rule((parts.zero(base, "y") + drawn).properties(width=230, height=180), rows)
+    # Random regions are at one share, where a band has no width.
+    at_random = base.transform_filter(f"datum.text_language == '{RANDOM}'").mark_rule(strokeWidth=3)
+    drawn += at_random.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)
     return parts.finish(
-        chart.resolve_scale(y="independent"),
-        alt.Title("Dose and response", subtitle="bands: 95 % intervals over sentences"),
-        "Cost of silencing growing shares of a region, to its own and to the other languages.",
+        parts.by_rule((parts.zero(base, "y") + drawn).properties(width=230, height=180), rows),
+        alt.Title("Dose and response", subtitle="bands, lines: 95 % intervals; of the mean, their means"),
+        "Cost of silencing growing shares of a region, to its own and to the other languages, and at random.",
         *regions,
     )

@@ -4,7 +4,7 @@ Every chart is ``chart_of`` a tidy table and ends in ``finish``. What a chart ca
 checkpoint, which sentences) is a parameter of the chart itself, so that it works on a page without a kernel.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -310,30 +310,45 @@ def language_lines(
 
 
 def silenced_beside_control(
-    table: pd.DataFrame, measure: str, tooltip: list[alt.Tooltip], *filters: str, worse: int
+    table: pd.DataFrame,
+    shown: tuple[str, str],
+    colour: Callable[[str], alt.Color],
+    tooltip: list[alt.Tooltip],
+    *filters: str,
 ) -> alt.HConcatChart:
-    """Maps of ``change`` and of ``control_mean``, silenced region by language of the text, in one scale.
+    """Maps of two columns, of a region and of random neurons, silenced region by language of the text.
 
-    ``worse`` is the sign of a change for the worse, which is red.
+    ``colour`` makes of a column's name what both maps are coloured by: one scale. Where a column ``above``
+    is true, a dot marks the region's square.
     """
     rows = with_names(table, "region_language", "text_language")
     names = list(dict.fromkeys(rows.text_language))
     rules, rule = rule_choice(rows)
-    reach = rows[["change", "control_mean"]].abs().max().max()
-    form = "+.0%" if measure == "accuracy" else "+.2f"
 
-    def panel(value: str, title: str) -> alt.Chart:
+    x, y = square_axes(names, "text_language", "region_language", "language of the text", "region silenced")
+
+    def panel(value: str, *marked: alt.Chart) -> alt.LayerChart:
         squares = chart_of(rows, rule, *filters).mark_rect()
-        return squares.encode(
-            *square_axes(
-                names, "text_language", "region_language", "language of the text", "region silenced"
-            ),
-            diverging(value, f"change in {measure}", reach, reverse=worse > 0, number=form),
-            tooltip=[*tips("rule", "region_language", "text_language"), *tooltip],
-        ).properties(width=185, height=185, title=title)
+        tooltips = [*tips("rule", "region_language", "text_language"), *tooltip]
+        squares = squares.encode(x, y, colour(value), tooltip=tooltips)
+        return alt.layer(squares, *marked).properties(width=185, height=185)
 
-    panels = panel("change", "The region") | panel("control_mean", "Random neurons (mean of draws)")
-    return fold(panels.add_params(*rules))
+    dots = []
+    if "above" in rows:
+        # A square is pale or dark: a black dot with a white rim shows on both.
+        dot = {"size": 18, "opacity": 1, "color": "black", "stroke": "white", "strokeWidth": 0.8}
+        dots = [chart_of(rows, rule, *filters, "datum.above").mark_circle(**dot).encode(x, y)]
+    region = panel(shown[0], *dots).properties(title="The region")
+    random = panel(shown[1]).properties(title="Random neurons (mean of draws)")
+    return fold((region | random).add_params(*rules))
+
+
+def change_colour(
+    table: pd.DataFrame, columns: Sequence[str], title: str, number: str, worse: int
+) -> Callable:
+    """Colour of changes in some columns of a table, in one scale; ``worse`` is the sign of what is red."""
+    reach = table[list(columns)].abs().max().max()
+    return lambda column: diverging(column, title, reach, number=number, reverse=worse > 0)
 
 
 def score_colour() -> alt.Color:

@@ -50,8 +50,10 @@ def accuracy_silenced(tasks: pd.DataFrame) -> alt.HConcatChart:
     random = tasks[tasks.rule == "random"].groupby(languages).change.mean().rename("control_mean")
     rows = silenced[["rule", *languages, *changes]].join(random, on=languages)
     tooltip = parts.tips(**dict.fromkeys([*changes, "control_mean"], "+.1%"))
+    shown = ("change", "control_mean")
+    colour = parts.change_colour(rows, shown, "change in accuracy", "+.0%", worse=-1)
     return parts.finish(
-        parts.silenced_beside_control(rows, "accuracy", tooltip, worse=-1),
+        parts.silenced_beside_control(rows, shown, colour, tooltip),
         "What silencing a region does to accuracy",
         "Change in accuracy of each language when each region is silenced, and at random.",
     )

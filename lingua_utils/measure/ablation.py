@@ -110,11 +110,13 @@ class Change:
     ----------
     nll : array, shape [language, sentence]
         Nats more than intact.
-    n_bytes : int array, shape [language, sentence]
+    n_bytes, n_tokens : int arrays, shape [language, sentence]
+        What was scored of each sentence.
     """
 
     nll: np.ndarray
     n_bytes: np.ndarray
+    n_tokens: np.ndarray
 
     @property
     def per_byte(self) -> np.ndarray:
@@ -126,9 +128,15 @@ class Change:
         """Of each sentence on that, shape [language, sentence]; ``intervals.margin`` takes them."""
         return influence(self.nll, self.n_bytes)
 
-    def first(self, n_sentences: int) -> Change:
-        """The same on the first sentences only."""
-        return Change(self.nll[:, :n_sentences], self.n_bytes[:, :n_sentences])
+    @property
+    def log_ratio(self) -> np.ndarray:
+        """Log of the perplexity over that of the intact model, in nats per token, shape [language]."""
+        return self.nll.sum(axis=1) / self.n_tokens.sum(axis=1)
+
+    @property
+    def log_ratio_influences(self) -> np.ndarray:
+        """Of each sentence on the log ratio, shape [language, sentence]."""
+        return influence(self.nll, self.n_tokens) * log(2)
 
 
 class SilencingText:
@@ -149,19 +157,60 @@ class SilencingText:
         self._loaded, self._to, self._means = loaded, to, means
         self._scorer = Scorer(loaded, [text for texts in corpus.texts for text in texts])
         self._shape = (corpus.n_languages, corpus.n_sentences)
-        self._bytes = self._scorer.n_bytes.reshape(self._shape)
         self._intact = self._scorer.score().nll.reshape(self._shape)
+
+    def _change(self, nll: np.ndarray) -> Change:
+        return Change(
+            nll, self._scorer.n_bytes.reshape(self._shape), self._scorer.n_tokens.reshape(self._shape)
+        )
 
     @property
     def intact(self) -> np.ndarray:
         """Bits per byte of the intact model, shape [language]."""
-        return Change(self._intact, self._bytes).per_byte
+        return self._change(self._intact).per_byte
 
     def change(self, region: np.ndarray) -> Change:
         """What silencing a region, bool [layer, neuron], costs every sentence."""
         with silence(self._loaded, region, self._to, self._means):
-            silenced = self._scorer.score().nll.reshape(self._shape)
-        return Change(silenced - self._intact, self._bytes)
+            # With nothing silent there is nothing to measure.
+            silenced = self._scorer.score().nll.reshape(self._shape) if np.any(region) else self._intact
+        return self._change(silenced - self._intact)
+
+
+def own_less_others(values: np.ndarray, own: int) -> np.ndarray:
+    """One language's value less the mean of the others'; of influences likewise, meaning by meaning.
+
+    Parameters
+    ----------
+    values : array, shape [language, ...]
+    own : int
+        Position of the language.
+
+    Returns
+    -------
+    array, shape [...]
+    """
+    return values[own] - np.delete(values, own, axis=0).mean(axis=0)
+
+
+def over_draws(values: np.ndarray, influences: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean of an estimate over draws, and its 95 % interval over sentences and over draws.
+
+    Parameters
+    ----------
+    values : array, shape [draw, ...]
+        Of a region, which is not drawn, one.
+    influences : array, shape [draw, ..., sentence]
+        The draws were measured on the same sentences, so that their errors do not cancel in the mean.
+
+    Returns
+    -------
+    mean, low, high : arrays, shape [...]
+    """
+    mean, half = values.mean(axis=0), margin(influences.mean(axis=0))
+    if len(values) > 1:
+        half = np.hypot(half, margin(np.moveaxis(values - mean, 0, -1) / len(values)))
+    return mean, mean - half, mean + half
 
 
 def own_and_others(change: Change, own: int) -> dict:
@@ -179,60 +228,114 @@ def own_and_others(change: Change, own: int) -> dict:
         In bits per byte ``own``, ``others`` and ``difference``, each with ``_low`` and ``_high`` (95 % over
         sentences), and ``own_exceeds_others``: whether the interval of the difference is above 0.
     """
-    others = np.arange(len(change.nll)) != own
     value, influences = change.per_byte, change.influences
-    mean, mean_influences = value[others].mean(), influences[others].mean(axis=0)
     row = {}
     for name, estimate, parts in (
         ("own", value[own], influences[own]),
-        ("others", mean, mean_influences),
+        ("others", np.delete(value, own).mean(), np.delete(influences, own, axis=0).mean(axis=0)),
         # Sentences are parallel, so the errors of the languages are taken off each other meaning by meaning.
-        ("difference", value[own] - mean, influences[own] - mean_influences),
+        ("difference", own_less_others(value, own), own_less_others(influences, own)),
     ):
         half = margin(parts)
         row |= {name: estimate, f"{name}_low": estimate - half, f"{name}_high": estimate + half}
     return row | {"own_exceeds_others": bool(row["difference_low"] > 0)}
 
 
-def beside_controls(change: Change, own: int, controls: np.ndarray) -> dict:
-    """What one language loses beside what it loses under random regions.
+def beside_controls(change: Change, own: int, controls: Sequence[Change]) -> dict:
+    """What one language loses beside what it loses under random regions, on the same sentences.
 
     Parameters
     ----------
     change : Change
-        On the sentences that the controls were measured on.
     own : int
         Position of the language among those of the text.
-    controls : array, shape [draw, language]
-        Bits per byte that random regions cost.
+    controls : sequence of Change
+        What random regions cost, one for each draw.
 
     Returns
     -------
     dict
-        ``control_own`` and ``control_difference``, each with ``_sd`` over draws, ``control_others``;
-        ``selectivity``: how many standard deviations of the controls' difference the region's lies above
-        their mean (NaN where they do not vary); ``own_exceeds_controls``: own is above that of every
+        In bits per byte ``control_own``, with ``_low`` and ``_high`` (95 % over sentences and draws),
+        ``control_others`` and ``control_difference``, with its standard deviation ``_sd`` over draws;
+        ``excess``: by how much the region's difference exceeds the controls' mean, with ``_low`` and
+        ``_high``, sentence by sentence; ``selectivity``: the excess in standard deviations of the controls'
+        difference (NaN where they do not vary); ``own_exceeds_controls``: own is above that of every
         control; ``n_controls``.
+
+    Raises
+    ------
+    ValueError
+        For controls that were measured on other sentences.
     """
-    others = np.arange(len(change.nll)) != own
-    value, control_own, control_others = change.per_byte, controls[:, own], controls[:, others].mean(axis=1)
-    differences, spread = control_own - control_others, _sd(control_own - control_others)
-    excess = value[own] - value[others].mean() - differences.mean()
+    if other := [one.nll.shape for one in controls if not np.array_equal(one.n_bytes, change.n_bytes)]:
+        raise ValueError(
+            f"a control was measured on other sentences ({other[0]}) than the region ({change.nll.shape}): "
+            "measure both on the same"
+        )
+    costs = np.stack([one.per_byte for one in controls])  # [draw, language]
+    parts = np.stack([one.influences for one in controls])  # [draw, language, sentence]
+    differences = own_less_others(costs.T, own)
+    spread = differences.std(ddof=1) if len(controls) > 1 else np.nan
+    excess = over_draws(
+        own_less_others(change.per_byte, own) - differences,
+        own_less_others(change.influences, own) - own_less_others(parts.swapaxes(0, 1), own),
+    )
+    own_costs = over_draws(costs[:, own], parts[:, own])
     return {
-        "control_own": control_own.mean(),
-        "control_own_sd": _sd(control_own),
-        "control_others": control_others.mean(),
+        **dict(zip(("control_own", "control_own_low", "control_own_high"), own_costs, strict=True)),
+        "control_others": np.delete(costs, own, axis=1).mean(),
         "control_difference": differences.mean(),
         "control_difference_sd": spread,
-        "selectivity": excess / spread if spread > 0 else np.nan,
-        "own_exceeds_controls": bool(value[own] > control_own.max()),
+        **dict(zip(("excess", "excess_low", "excess_high"), excess, strict=True)),
+        "selectivity": excess[0] / spread if spread > 0 else np.nan,
+        "own_exceeds_controls": bool(change.per_byte[own] > costs[:, own].max()),
         "n_controls": len(controls),
     }
 
 
-def _sd(draws: np.ndarray) -> np.ndarray:
-    """Standard deviation over draws; NaN of a single one."""
-    return draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1:], np.nan)[()]
+def perplexity_ratio(changes: Sequence[Change]) -> dict[str, np.ndarray]:
+    """Perplexity with neurons silent over that of the intact model, language by language.
+
+    Parameters
+    ----------
+    changes : sequence of Change
+        Of one region, or of several random ones, whose geometric mean is taken.
+
+    Returns
+    -------
+    dict
+        ``ratio``, ``low``, ``high`` (95 % over sentences and draws), each of shape [language]; above 0,
+        and 1 where nothing changes.
+    """
+    logs = over_draws(
+        np.stack([one.log_ratio for one in changes]), np.stack([one.log_ratio_influences for one in changes])
+    )
+    return dict(zip(("ratio", "low", "high"), np.exp(logs), strict=True))
+
+
+def perplexity_excess(rows: Sequence[Sequence[Change]], own: Sequence[int]) -> dict[str, float]:
+    """How much more a region multiplies its own language's perplexity than the others', over all regions.
+
+    The diagonal of the matrix of perplexities over the rest of each row: own ratio over the geometric mean of
+    the others', and of that the geometric mean over rows.
+
+    Parameters
+    ----------
+    rows : sequence, shape [region, draw]
+        What each region changes (one draw), or random ones in its place (as many draws for each region).
+    own : sequence of int
+        Position of each region's language among those of the text.
+
+    Returns
+    -------
+    dict
+        ``excess``, ``low``, ``high`` (95 % over sentences and draws); 1 where nothing is selective.
+    """
+    pairs = list(zip(rows, own, strict=True))
+    values = [[own_less_others(one.log_ratio, at) for one in row] for row, at in pairs]
+    parts = [[own_less_others(one.log_ratio_influences, at) for one in row] for row, at in pairs]
+    logs = over_draws(np.mean(values, axis=0), np.mean(parts, axis=0))
+    return dict(zip(("excess", "low", "high"), map(float, np.exp(logs)), strict=True))
 
 
 # -- random neurons to set beside a region

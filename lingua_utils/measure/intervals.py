@@ -50,7 +50,42 @@ def margin(influences: np.ndarray, level: float = 0.95) -> np.ndarray:
     return t * np.sqrt(n / (n - 1) * np.square(influences).sum(axis=-1))
 
 
-def matched_change(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def effective_trials(outcomes: np.ndarray, together: np.ndarray) -> np.ndarray:
+    """How many independent trials a share or mean change of dependent ones is worth.
+
+    Items that share something are right or wrong together, and so are translations of an item. The variance
+    is that of a bootstrap over groups of items, in its limit; divided into the variance of a single trial it
+    gives the number that belongs into Wilson's interval, as in surveys with clusters (Korn and Graubard
+    1998). Unlike the bootstrap's percentiles, this keeps an interval near 0 and 1.
+
+    Parameters
+    ----------
+    outcomes : array [..., item]
+        Right (1) or wrong (0); -1, 0 or 1 for a change.
+    together : int array [item]
+        Which group an item belongs to; groups are independent. Of several languages together, give all
+        their items, translations in one group.
+
+    Returns
+    -------
+    array [...]
+        At most as many as there are items; as many as groups where nothing varies, and no fewer than one.
+    """
+    outcomes = np.asarray(outcomes, dtype=np.float64)
+    n_items, groups = outcomes.shape[-1], np.unique(together, return_inverse=True)[1]
+    n_groups = groups.max() + 1
+    mean = outcomes.mean(axis=-1, keepdims=True)
+    sums = (outcomes - mean) @ np.eye(n_groups)[groups]  # [..., group]
+    variance = np.square(sums).sum(axis=-1) / n_items**2 * n_groups / max(n_groups - 1, 1)
+    single = np.square(outcomes).mean(axis=-1) - mean[..., 0] ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worth = np.where(single > 0, single / variance, n_groups)
+    return np.clip(worth, 1, n_items)
+
+
+def matched_change(
+    before: np.ndarray, after: np.ndarray, together: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Change in the share of right answers to the same items, with its interval.
 
     The interval is Agresti and Min's (2005) for matched pairs: half an item more in each cell of
@@ -59,17 +94,22 @@ def matched_change(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, n
     Parameters
     ----------
     before, after : bool arrays [..., item]
+    together : int array [item], optional
+        Which group an item belongs to, where items are not independent: then as many items count as
+        :func:`effective_trials` says.
 
     Returns
     -------
     change, low, high : arrays [...]
         Between -1 and 1.
     """
-    gained, lost = (after & ~before).sum(axis=-1), (before & ~after).sum(axis=-1)
-    n = before.shape[-1] + 2
-    centre = (gained - lost) / n
-    half = Z95 * np.sqrt((gained + lost + 1) / n - centre**2) / np.sqrt(n)
-    return (gained - lost) / (n - 2), np.maximum(centre - half, -1), np.minimum(centre + half, 1)
+    gained, lost = (after & ~before).mean(axis=-1), (before & ~after).mean(axis=-1)
+    n = before.shape[-1]
+    if together is not None:
+        n = effective_trials(after.astype(int) - before, together)
+    centre = (gained - lost) * n / (n + 2)
+    half = Z95 * np.sqrt(((gained + lost) * n + 1) / (n + 2) - centre**2) / np.sqrt(n + 2)
+    return gained - lost, np.maximum(centre - half, -1), np.minimum(centre + half, 1)
 
 
 def ratio(above: float, above_se: float, below: float, below_se: float) -> Estimate:

@@ -76,6 +76,13 @@ def influence(nll: np.ndarray, n_bytes: np.ndarray) -> np.ndarray:
     return (bits - ratio * n_bytes) / n_bytes.sum(axis=-1, keepdims=True)
 
 
+def measured(loaded: LoadedModel) -> str:
+    """Name of what :class:`Scorer` measures of this kind of model, as titles and tables have it."""
+    if loaded.is_encoder_decoder:
+        return "perplexity of second halves"
+    return "pseudo-perplexity" if loaded.sites[0].stack == "encoder" else "perplexity"
+
+
 def score(loaded: LoadedModel, texts: Sequence[str], **options) -> Likelihood:
     """Likelihood of some texts; ``options`` and what is scored are those of :class:`Scorer`.
 

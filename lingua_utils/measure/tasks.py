@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils.measure.ablation import silence
-from lingua_utils.measure.intervals import wilson
+from lingua_utils.measure.intervals import effective_trials, wilson
 from lingua_utils.models.loading import LoadedModel
 from lingua_utils.text.languages import LANGUAGES, check_languages, get_language
 from lingua_utils.text.world import Clause, World, clause_text, render
@@ -34,6 +34,8 @@ _ASKED = ("language", "currency")
 
 TASKS = {"cloze": 1 / 4, "xstorycloze": 1 / 2}
 """The tasks, and how often a guess is right."""
+
+_SHARE_ENDINGS = {"cloze": 4}  # so many items in a row have the same endings
 
 # The main branch of XStoryCloze is a script, which datasets >= 4 does not run; this one holds its rows.
 XSTORY_CLOZE, PARQUET = "juletxara/xstory_cloze", "refs/convert/parquet"
@@ -89,6 +91,10 @@ class Harness:
                 # Used only before an empty context, but asked for in any case.
                 prefix_token_id=next(i for i in starts if i is not None),
             )
+
+    def together(self, n_items: int) -> np.ndarray:
+        """Which group each of the first items belongs to: those that share their endings."""
+        return np.arange(n_items) // _SHARE_ENDINGS.get(self.task, 1)
 
     def correct(
         self,
@@ -176,7 +182,9 @@ def accuracy(
     DataFrame
         One row per language: ``language``, ``accuracy`` (a share) with its 95 % Wilson interval ``low`` to
         ``high``, ``accuracy_norm`` with ``norm_low``, ``norm_high`` (log-likelihood per byte decides, so that
-        a short choice has no advantage), ``n_items``, ``chance``.
+        a short choice has no advantage), ``mean_accuracy`` over languages with ``mean_low``, ``mean_high``,
+        ``n_items``, ``chance``. Items that share their endings, and in the mean translations, count as
+        dependent (:func:`~lingua_utils.measure.intervals.effective_trials`).
 
     Raises
     ------
@@ -198,19 +206,32 @@ def languages_of(task: str, languages: Sequence[str]) -> tuple[str, ...]:
 
 
 def accuracy_table(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
-    """Shares of right answers by language, with intervals, of what :meth:`Harness.correct` gives."""
-    n_items = correct.shape[1]
-    share = correct.mean(axis=1)
-    low, high = wilson(share, n_items)
+    """Shares of right answers by language, with intervals, of what :meth:`Harness.correct` gives.
+
+    Returns
+    -------
+    DataFrame
+        The columns of :func:`accuracy`, with ``text_language`` for ``language``.
+    """
+    n_languages, n_items, _ = correct.shape
+    right, together = np.moveaxis(correct, -1, 0), harness.together(n_items)  # [metric, language, item]
+    share = right.mean(axis=-1)
+    low, high = wilson(share, effective_trials(right, together))
+    # Translations of an item are no new items: in the mean over languages they are one group.
+    mean = right[0].mean()
+    mean_limits = wilson(mean, effective_trials(right[0].ravel(), np.tile(together, n_languages)))
     return pd.DataFrame(
         {
             "text_language": list(harness.languages),
-            "accuracy": share[:, 0],
-            "low": low[:, 0],
-            "high": high[:, 0],
-            "accuracy_norm": share[:, 1],
-            "norm_low": low[:, 1],
-            "norm_high": high[:, 1],
+            "accuracy": share[0],
+            "low": low[0],
+            "high": high[0],
+            "accuracy_norm": share[1],
+            "norm_low": low[1],
+            "norm_high": high[1],
+            "mean_accuracy": mean,
+            "mean_low": float(mean_limits[0]),
+            "mean_high": float(mean_limits[1]),
             "n_items": n_items,
             "chance": TASKS[harness.task],
         }

@@ -62,8 +62,7 @@ class RunSettings:
         "default", "whose regions are silenced; default: all of rules", of="ablation"
     )
     silenced_languages: str = _setting("default", "whose regions are silenced; default: all", of="ablation")
-    silenced_sentences: int = _setting(60, "meanings to measure silencing on", at_least=2, of="ablation")
-    control_sentences: int = _setting(20, "of these, to measure random regions on", at_least=2, of="ablation")
+    silenced_sentences: int = _setting(28, "meanings to measure silencing on", at_least=2, of="ablation")
     n_controls: int = _setting(10, "random regions of each kind beside a region", at_least=1, of="ablation")
     doses: str = _setting("0 0.25 0.5 1", "shares of a region that are silenced", of="ablation")
     silence_to: str = _setting(
