@@ -7,31 +7,66 @@ from lingua_utils.charts import parts, theme
 
 
 def accuracy_by_language(accuracy: pd.DataFrame) -> alt.LayerChart:
-    """Zero-shot accuracy of the intact model in every language, with intervals and chance.
+    """Zero-shot accuracy of the intact model in every language, with intervals and chance; a list of tasks.
 
     Parameters
     ----------
     accuracy : DataFrame
-        The ``accuracy`` table of one run: ``language``, ``accuracy``, ``low``, ``high``, ``n_items``,
-        ``chance``.
+        The ``accuracy`` table of one run: ``task``, ``language``, ``accuracy``, ``low``, ``high``,
+        ``n_items``, ``chance``.
     """
-    parts.need(accuracy, ["language", "accuracy", "low", "high", "n_items", "chance"])
-    base = parts.chart_of(parts.with_names(accuracy, "language")).encode(
+    parts.need(accuracy, ["task", "language", "accuracy", "low", "high", "n_items", "chance"])
+    tasks = list(dict.fromkeys(accuracy.task))
+    lists, task = parts.choice("task", tasks, first="transfer" if "transfer" in tasks else tasks[0])
+    base = parts.chart_of(parts.with_names(accuracy, "language"), task).encode(
         alt.X("language:N", title=None, sort=None, axis=alt.Axis(labelAngle=-30))
     )
     bars = base.mark_bar(opacity=0.75).encode(
         parts.share_axis(alt.Y, "accuracy", "accuracy", domain=[0, 1]),
         alt.Color("language:N", scale=theme.language_scale(accuracy.language.unique()), legend=None),
-        tooltip=parts.tips("language", accuracy=".1%", low=".1%", high=".1%", n_items=","),
+        tooltip=parts.tips(
+            "task", "language", accuracy=".1%", low=".1%", high=".1%", n_items=",", chance=".0%"
+        ),
     )
     spread = base.mark_rule(strokeWidth=2, color=theme.INK).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
-    chance = float(accuracy.chance.iloc[0])
+    chance = base.mark_line(strokeDash=[4, 4], color=theme.INK).encode(alt.Y("chance:Q"))
     return parts.finish(
-        (bars + spread + parts.level(chance)).properties(width="container", height=260),
-        alt.Title(
-            "Choosing the right ending", subtitle=f"lines: 95 % intervals · dashed, chance: {chance:.0%}"
-        ),
-        f"Zero-shot accuracy in {len(accuracy)} languages, with 95 % intervals and chance.",
+        (bars + spread + chance).properties(width="container", height=260),
+        alt.Title("Choosing the right ending", subtitle="lines: 95 % intervals · dashed: chance"),
+        f"Zero-shot accuracy in {accuracy.language.nunique()} languages, with 95 % intervals and chance.",
+        *lists,
+    )
+
+
+def accuracy_by_direction(directions: pd.DataFrame) -> alt.HConcatChart:
+    """Accuracy of transfer and of translation from each language into each other, as two maps.
+
+    Parameters
+    ----------
+    directions : DataFrame
+        The ``directions`` table of one run: ``task``, ``source``, ``language``, ``accuracy``, ``low``,
+        ``high``, ``n_items``, ``chance``.
+    """
+    parts.need(directions, ["task", "source", "language", "accuracy", "low", "high", "n_items", "chance"])
+    rows = parts.with_names(
+        directions[directions.task.isin(["transfer", "translation"])], "source", "language"
+    )
+    names = list(dict.fromkeys(rows.language))
+    panels = [
+        parts.chart_of(of_task)
+        .mark_rect()
+        .encode(
+            *parts.square_axes(names, "language", "source", "asked in", "told in"),
+            parts.shade("accuracy", "accuracy", "viridis", [0, 1]),
+            parts.tips("source", "language", accuracy=".0%", low=".0%", high=".0%", n_items=","),
+        )
+        .properties(width=200, height=200, title=f"{task.capitalize()} (chance {of_task.chance.iloc[0]:.0%})")
+        for task, of_task in rows.groupby("task", sort=False)
+    ]
+    return parts.finish(
+        parts.fold(alt.hconcat(*panels)),
+        "From language to language",
+        f"Heat maps of accuracy between {len(names)} languages: transfer of facts, and translation.",
     )
 
 

@@ -1,9 +1,11 @@
 """Zero-shot accuracy by lm-evaluation-harness, of a model intact or with a region silenced.
 
-``"cloze"`` needs no download: "Egypt and Swedish Krona" goes on with " (Sweden)." and not with
-" (Brazil).", in every language. ``"xstorycloze"`` is the harness's own XStoryCloze
-(Lin et al. 2022, arXiv 2112.10668), from the Hub. The harness runs *inside* the block that silences a region:
-a score taken after that block is the intact model's.
+Three tasks are about the small world and need no download. ``"cloze"`` asks for facts that every language
+tells: "Egypt and Swedish Krona" goes on with " (Sweden)." and not with " (Brazil).". ``"transfer"`` asks in
+every language for facts that training tells in one only. ``"translation"`` asks which of four sentences goes
+on from its translation. ``"xstorycloze"`` is the harness's own XStoryCloze (Lin et al. 2022, arXiv
+2112.10668), from the Hub. The harness runs *inside* the block that silences a region: a score taken after that block is
+the intact model's.
 """
 
 import contextlib
@@ -24,7 +26,7 @@ from lingua_utils.measure.ablation import silence
 from lingua_utils.measure.intervals import effective_trials, wilson
 from lingua_utils.models.loading import LoadedModel
 from lingua_utils.text.languages import LANGUAGES, check_languages, get_language
-from lingua_utils.text.world import Clause, World, clause_text, render
+from lingua_utils.text.world import Clause, World, clause_text, parallel_sentences, render
 
 METRICS = ("acc", "acc_bytes")
 """Is the right choice the likeliest: as it is, and per byte of it."""
@@ -32,10 +34,8 @@ METRICS = ("acc", "acc_bytes")
 _OPENING = ("country", "language", "currency")
 _ASKED = ("language", "currency")
 
-TASKS = {"cloze": 1 / 4, "xstorycloze": 1 / 2}
+TASKS = {"cloze": 1 / 4, "transfer": 1 / 2, "translation": 1 / 4, "xstorycloze": 1 / 2}
 """The tasks, and how often a guess is right."""
-
-_SHARE_ENDINGS = {"cloze": 4}  # so many items in a row have the same endings
 
 # The main branch of XStoryCloze is a script, which datasets >= 4 does not run; this one holds its rows.
 XSTORY_CLOZE, PARQUET = "juletxara/xstory_cloze", "refs/convert/parquet"
@@ -58,24 +58,25 @@ class Harness:
         loaded: LoadedModel,
         languages: str | Sequence[str] | None = None,
         task: str = "cloze",
-        n_items: int = 200,
+        n_items: int = 100,
         seed: int = 0,
         batch_size: int | None = None,
     ) -> None:
         self.loaded, self.task, self.n_items = loaded, task, n_items
         self.languages = _check(loaded, languages, task, n_items)
+        self.items = None if task == "xstorycloze" else items_of(task, self.languages, n_items, seed)
         with tempfile.TemporaryDirectory() as folder, _contained():
             from lm_eval.models.huggingface import HFLM
             from lm_eval.tasks import TaskManager
 
-            if task == "cloze":
-                write_cloze(folder, self.languages, n_items, seed)
-            else:
+            if self.items is None:
                 _write_xstory_cloze(Path(folder), self.languages)
+            else:
+                write_items(folder, task, self.items)
             try:
                 self._tasks = TaskManager(include_path=folder, include_defaults=False).load([task])
             except (OSError, RuntimeError, ValueError) as error:
-                if task == "cloze":
+                if self.items is not None:
                     raise
                 raise _unreadable(error) from error
             tokenizer = loaded.tokenizer
@@ -93,8 +94,10 @@ class Harness:
             )
 
     def together(self, n_items: int) -> np.ndarray:
-        """Which group each of the first items belongs to: those that share their endings."""
-        return np.arange(n_items) // _SHARE_ENDINGS.get(self.task, 1)
+        """Which group each of the first items belongs to: those that share their facts or their endings."""
+        if self.items is None:
+            return np.arange(n_items)
+        return self.items.group.to_numpy()[:n_items]
 
     def correct(
         self,
@@ -148,7 +151,7 @@ def accuracy(
     loaded: LoadedModel,
     languages: str | Sequence[str] | None = None,
     task: str = "cloze",
-    n_items: int = 200,
+    n_items: int = 100,
     region: np.ndarray | None = None,
     *,
     to: str = "zero",
@@ -164,8 +167,8 @@ def accuracy(
         A causal or encoder-decoder language model.
     languages : codes, or None
         The default ten; for XStoryCloze those of them that it has.
-    task : {"cloze", "xstorycloze"}
-        The second is read from the Hub.
+    task : {"cloze", "transfer", "translation", "xstorycloze"}
+        The last is read from the Hub.
     n_items : int
         Items per language; XStoryCloze has 1,511.
     region : bool array [layer, neuron], optional
@@ -202,40 +205,63 @@ def accuracy(
 
 def languages_of(task: str, languages: Sequence[str]) -> tuple[str, ...]:
     """Those of some languages that a task has."""
-    return tuple(code for code in languages if task == "cloze" or get_language(code).xstory_cloze)
+    return tuple(code for code in languages if task != "xstorycloze" or get_language(code).xstory_cloze)
 
 
 def accuracy_table(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
     """Shares of right answers by language, with intervals, of what :meth:`Harness.correct` gives.
+
+    Of ``"transfer"`` the items count that are asked in another language than the one that told the fact.
 
     Returns
     -------
     DataFrame
         The columns of :func:`accuracy`, with ``text_language`` for ``language``.
     """
-    n_languages, n_items, _ = correct.shape
-    right, together = np.moveaxis(correct, -1, 0), harness.together(n_items)  # [metric, language, item]
-    share = right.mean(axis=-1)
-    low, high = wilson(share, effective_trials(right, together))
+    n_items = correct.shape[1]
+    together = harness.together(n_items)
+    rows = []
+    for language, right, asked in zip(harness.languages, correct, _asked(harness, n_items), strict=True):
+        share, worth = right[asked].mean(axis=0), effective_trials(right[asked].T, together[asked])
+        (low, norm_low), (high, norm_high) = wilson(share, worth)
+        rows.append((language, share[0], low, high, share[1], norm_low, norm_high, int(asked.sum())))
+    names = ["text_language", "accuracy", "low", "high", "accuracy_norm", "norm_low", "norm_high", "n_items"]
     # Translations of an item are no new items: in the mean over languages they are one group.
-    mean = right[0].mean()
-    mean_limits = wilson(mean, effective_trials(right[0].ravel(), np.tile(together, n_languages)))
-    return pd.DataFrame(
-        {
-            "text_language": list(harness.languages),
-            "accuracy": share[0],
-            "low": low[0],
-            "high": high[0],
-            "accuracy_norm": share[1],
-            "norm_low": low[1],
-            "norm_high": high[1],
-            "mean_accuracy": mean,
-            "mean_low": float(mean_limits[0]),
-            "mean_high": float(mean_limits[1]),
-            "n_items": n_items,
-            "chance": TASKS[harness.task],
-        }
-    )
+    asked = _asked(harness, n_items)
+    right, of_group = correct[..., 0][asked], np.broadcast_to(together, asked.shape)[asked]
+    mean_low, mean_high = wilson(right.mean(), effective_trials(right, of_group))
+    mean = {"mean_accuracy": right.mean(), "mean_low": float(mean_low), "mean_high": float(mean_high)}
+    return pd.DataFrame(rows, columns=names).assign(**mean, chance=TASKS[harness.task])
+
+
+def _asked(harness: Harness, n_items: int) -> np.ndarray:
+    """Which items count in each language, bool, shape [language, item]."""
+    every = np.ones((len(harness.languages), n_items), dtype=bool)
+    if harness.task != "transfer":
+        return every
+    told = harness.items.source.to_numpy().reshape(len(harness.languages), -1)[:, :n_items]
+    return told != np.array(harness.languages)[:, None]
+
+
+def directions(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
+    """Accuracy from each language into each other, of what :meth:`Harness.correct` gives.
+
+    Returns
+    -------
+    DataFrame
+        One row per direction: ``source`` (of ``"transfer"``, the language that told the fact; of
+        ``"translation"``, that of the sentence shown), ``language`` (of the question), ``accuracy``, ``low``,
+        ``high`` (95 % Wilson; items with the same endings count as dependent), ``n_items``, ``chance``.
+    """
+    n_items = correct.shape[1]
+    items = harness.items[harness.items.item < n_items].assign(right=correct[..., 0].ravel())
+    rows = []
+    for (source, language), part in items.groupby(["source", "language"], sort=False):
+        share = part.right.mean()
+        low, high = wilson(share, effective_trials(part.right.to_numpy(), part.endings.to_numpy()))
+        rows.append((source, language, share, float(low), float(high), len(part)))
+    names = ["source", "language", "accuracy", "low", "high", "n_items"]
+    return pd.DataFrame(rows, columns=names).assign(chance=TASKS[harness.task])
 
 
 def _check(
@@ -257,7 +283,7 @@ def _check(
             f"{what} starts an ending with its own last token, so the harness would show it the answer; "
             "use a causal model or one of the T5 family"
         )
-    if task == "cloze":
+    if task != "xstorycloze":
         return check_languages(languages)
     if not 1 <= n_items <= N_XSTORY_CLOZE:
         raise ValueError(f"n_items is {n_items}; XStoryCloze has 1 to {N_XSTORY_CLOZE}")
@@ -321,11 +347,30 @@ def _contained() -> Iterator[None]:
             del os.environ[name]
 
 
-# -- the cloze
+# -- what is asked
+
+
+def items_of(
+    task: str, languages: str | Sequence[str] | None = None, n_items: int = 100, seed: int = 0
+) -> pd.DataFrame:
+    """Items of a task about the small world, the same in every language.
+
+    Returns
+    -------
+    DataFrame
+        ``language`` (of the question), ``source`` (see :func:`directions`), ``item`` (0, 1, ...), ``group``
+        (items that are right or wrong together), ``endings`` (items that share them), ``context``,
+        ``choices`` (list of str), ``answer`` (place of the right choice).
+    """
+    makers = {"cloze": cloze_items, "transfer": transfer_items, "translation": translation_items}
+    return makers[task](languages, n_items, seed)
+
+
+_COLUMNS = ["language", "source", "item", "group", "endings", "context", "choices", "answer"]
 
 
 def cloze_items(
-    languages: str | Sequence[str] | None = None, n_items: int = 200, seed: int = 0
+    languages: str | Sequence[str] | None = None, n_items: int = 100, seed: int = 0
 ) -> pd.DataFrame:
     """Beginnings of sentences about the small world, each with four endings of which one is right.
 
@@ -346,7 +391,7 @@ def cloze_items(
     Returns
     -------
     DataFrame
-        ``language``, ``item`` (0, 1, ...), ``context``, ``choices`` (list of 4 str), ``answer`` (0 to 3).
+        As :func:`items_of`, with four choices.
 
     Raises
     ------
@@ -361,10 +406,7 @@ def cloze_items(
     """
     languages = check_languages(languages)
     questions = _questions(languages, seed)
-    if not 1 <= n_items <= 4 * len(questions):
-        raise ValueError(
-            f"n_items is {n_items}; in the languages asked for, the cloze has 1 to {4 * len(questions)}"
-        )
+    _check_number("cloze", n_items, 4 * len(questions))
     rows = []
     for language, item in product(languages, range(n_items)):
         opening, asked, countries = questions[item // 4]
@@ -373,8 +415,9 @@ def cloze_items(
         sentence = render((opening, Clause(asked, countries[answer])), language)
         # Cut before the space: there every tokenizer starts a new token.
         context, _, end = sentence.rpartition(f" ({names[answer]})")
-        rows.append((language, item, context, [f" ({name}){end}" for name in names], answer))
-    return pd.DataFrame(rows, columns=["language", "item", "context", "choices", "answer"])
+        choices = [f" ({name}){end}" for name in names]
+        rows.append((language, language, item, item // 4, item // 4, context, choices, answer))
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _questions(languages: tuple[str, ...], seed: int) -> list[tuple[Clause, str, tuple[str, ...]]]:
@@ -408,10 +451,84 @@ def _is_sayable(clause: Clause, languages: tuple[str, ...]) -> bool:
     return None not in texts and not any(letter.isdigit() for letter in "".join(texts))
 
 
-def write_cloze(
-    folder: str | Path, languages: str | Sequence[str] | None = None, n_items: int = 200, seed: int = 0
-) -> Path:
-    """Write the cloze as tasks of the harness: ``lm_eval --include_path FOLDER --tasks cloze`` runs them.
+def transfer_items(
+    languages: str | Sequence[str] | None = None, n_items: int = 100, seed: int = 0
+) -> pd.DataFrame:
+    """Which of two countries keeps a weekday, where training tells it in one language only.
+
+    Both countries of an item are told of in the same language (``source``), so that in any other neither is
+    known but by transfer. Two items share their endings, and each is right once: who looks at the endings
+    alone is right half of the time. No pair of countries is one that training shows.
+
+    Parameters, errors and columns are those of :func:`cloze_items`; ``group`` holds all items about the same
+    two facts.
+    """
+    languages, world = check_languages(languages), World()
+    held_out = {pair for split in ("dev", "test") for pair in world.pairs[split, "bridged"]}
+    told: dict[str, list[str]] = {}
+    for country, language in world.taught_in(languages).items():
+        told.setdefault(language, []).append(country)
+    twos = [two for of_one in told.values() for two in zip(of_one[::2], of_one[1::2], strict=False)]
+    twos = [two for two in twos if world.weekdays[two[0]] != world.weekdays[two[1]]]
+    rng, turns = random.Random(f"transfer {seed}"), []
+    for group, two in enumerate(twos):
+        partners = [
+            one
+            for one in sorted(world.bridged)
+            if one not in two and all(frozenset((one, country)) in held_out for country in two)
+        ]
+        openings = [Clause(kind, one) for kind, one in product(_OPENING, partners)]
+        sayable = [opening for opening in openings if _is_sayable(opening, languages)]
+        turns.append([(group, opening, two) for opening in rng.sample(sayable, len(sayable))])
+    questions = [question for turn in zip_longest(*turns) for question in turn if question]
+    _check_number("transfer", n_items, 2 * len(questions))
+    told_in, rows = world.taught_in(languages), []
+    for language, item in product(languages, range(n_items)):
+        group, opening, two = questions[item // 2]
+        right, answer = two[item % 2], item % 2
+        names = [clause_text(Clause("country", country), language) for country in two]
+        sentence = render((opening, Clause("weekday", right, world.weekdays[right])), language)
+        context, _, end = sentence.rpartition(f" ({names[answer]})")
+        choices = [f" ({name}){end}" for name in names]
+        rows.append((language, told_in[right], item, group, item // 2, context, choices, answer))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def translation_items(
+    languages: str | Sequence[str] | None = None, n_items: int = 100, seed: int = 0
+) -> pd.DataFrame:
+    """Which of four sentences follows its translation, as in a bilingual line of the training text.
+
+    The sentences are those of the test split, which no training line shows in any language. Four sentences
+    make four items with the same endings, in which each is right once; the language of the sentence shown
+    (``source``) changes from four to four, so that all directions are asked alike.
+
+    Parameters, errors and columns are those of :func:`cloze_items`.
+    """
+    languages = check_languages(languages)
+    if len(languages) < 2:
+        raise ValueError(f"one language ({languages[0]}): a translation needs a second")
+    _check_number("translation", n_items, 4000)
+    n_groups = -(-n_items // 4)
+    texts, _ = parallel_sentences(languages, 4 * n_groups, "test", seed)
+    rows = []
+    for place, language in enumerate(languages):
+        for item in range(n_items):
+            group, answer = divmod(item, 4)
+            source = (place + 1 + group % (len(languages) - 1)) % len(languages)
+            choices = [f" {sentence}" for sentence in texts[place][4 * group : 4 * group + 4]]
+            shown = texts[source][item]
+            rows.append((language, languages[source], item, group, group, shown, choices, answer))
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _check_number(task: str, n_items: int, most: int) -> None:
+    if not 1 <= n_items <= most:
+        raise ValueError(f"n_items is {n_items}; in the languages asked for, the {task} has 1 to {most}")
+
+
+def write_items(folder: str | Path, task: str, items: pd.DataFrame) -> Path:
+    """Write items as tasks of the harness: ``lm_eval --include_path FOLDER --tasks cloze`` runs them.
 
     One task for each language (``cloze_eng_Latn``) over local JSON lines, and the group ``cloze``, which is
     their mean. Nothing is read or kept outside the folder.
@@ -419,10 +536,11 @@ def write_cloze(
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     configs = {}
-    for language, items in cloze_items(languages, n_items, seed).groupby("language", sort=False):
+    for language, of_language in items.groupby("language", sort=False):
         data = folder / f"{language}.jsonl"
-        items.drop(columns="language").to_json(data, orient="records", lines=True, force_ascii=False)
-        configs[f"cloze_{language}"] = {
+        written = of_language[["item", "context", "choices", "answer"]]
+        written.to_json(data, orient="records", lines=True, force_ascii=False)
+        configs[f"{task}_{language}"] = {
             "dataset_path": "json",
             "dataset_kwargs": {
                 "data_files": {"test": str(data)},
@@ -437,7 +555,7 @@ def write_cloze(
             "target_delimiter": "",
             "metadata": {"version": 1.0},
         }
-    return write_tasks(folder, "cloze", configs)
+    return write_tasks(folder, task, configs)
 
 
 def write_tasks(folder: Path, group: str, configs: Mapping[str, dict]) -> Path:
