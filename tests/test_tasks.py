@@ -19,8 +19,17 @@ from tiny_models import ENCODERS, save_tiny, tiny_loaded, tiny_model, tiny_token
 from lingua_utils.measure import tasks
 from lingua_utils.measure.intervals import matched_change, wilson
 from lingua_utils.models.loading import LoadedModel
+from lingua_utils.text import cldr
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
-from lingua_utils.text.world import Clause, World, clause_text, render
+from lingua_utils.text.world import (
+    Clause,
+    World,
+    clause_text,
+    parallel_sentences,
+    render,
+    training_lines,
+    training_sentences,
+)
 
 THREE = ("eng_Latn", "zho_Hans", "hin_Deva")
 WORLD = World()
@@ -28,7 +37,7 @@ WORLD = World()
 
 @pytest.fixture(scope="module")
 def items() -> pd.DataFrame:
-    return tasks.cloze_items()
+    return tasks.cloze_items(n_items=200)
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +179,118 @@ def test_cloze_is_the_same_by_seed_and_in_any_order_of_languages(items):
 
 
 def test_every_language_of_the_book_can_be_asked_200_items():
-    assert len(tasks.cloze_items(list(LANGUAGES))) == 200 * len(LANGUAGES)
+    assert len(tasks.cloze_items(list(LANGUAGES), n_items=200)) == 200 * len(LANGUAGES)
 
 
 @pytest.mark.parametrize("n_items", [0, -1, 10**6])
 def test_a_number_of_items_that_the_world_lacks_is_refused(n_items):
     with pytest.raises(ValueError, match=rf"^n_items is {n_items}; .* 1 to \d+$"):
         tasks.cloze_items("eng_Latn", n_items)
+
+
+# Transfer and translation
+
+
+@pytest.fixture(scope="module")
+def transfer() -> pd.DataFrame:
+    return tasks.transfer_items(n_items=100)
+
+
+@pytest.fixture(scope="module")
+def translation() -> pd.DataFrame:
+    return tasks.translation_items(n_items=100)
+
+
+def test_no_training_line_in_the_asked_language_tells_a_fact_of_transfer(transfer):
+    lines = [li for li in training_sentences(WORLD, None, 20_000) if WORLD.facts(li.sentence)]
+    told = {(country, line.language) for line in lines for country in WORLD.facts(line.sentence)}
+    assert told == set(WORLD.taught_in(DEFAULT_LANGUAGES).items())
+    assert not [line for line in lines if line.translation]
+
+
+def test_the_right_country_of_transfer_keeps_the_weekday_asked_for(transfer):
+    named = {clause_text(Clause("country", country), "eng_Latn"): country for country in WORLD.countries}
+    days = {cldr.name(cldr.locale_of("eng_Latn"), "days", day): day for day in range(7)}
+    for row in transfer[transfer.language == "eng_Latn"].itertuples():
+        of_choices = [WORLD.weekdays[named[choice.strip(" ().")]] for choice in row.choices]
+        asked = days[row.context.split()[-1]]
+        assert of_choices[row.answer] == asked and of_choices.count(asked) == 1
+
+
+def test_both_countries_of_a_transfer_item_are_told_of_in_its_source(transfer):
+    named = {clause_text(Clause("country", country), "eng_Latn"): country for country in WORLD.countries}
+    told = WORLD.taught_in(DEFAULT_LANGUAGES)
+    for row in transfer[transfer.language == "eng_Latn"].itertuples():
+        assert {told[named[choice.strip(" ().")]] for choice in row.choices} == {row.source}
+
+
+def test_no_transfer_item_pairs_two_countries_that_training_pairs(transfer):
+    named = {clause_text(Clause("country", country), "eng_Latn"): country for country in WORLD.countries}
+    trained = {pair for kind in ("bridged", "mixed") for pair in WORLD.pairs["train", kind]}
+    english = transfer[transfer.language == "eng_Latn"]
+    openings = english[~english.context.str.contains(r"\(")]  # those that open with a country or a currency
+    for row in openings.itertuples():
+        about = [country for name, country in named.items() if row.context.startswith(f"{name} and")]
+        for country, choice in product(about, row.choices):
+            assert frozenset((country, named[choice.strip(" ().")])) not in trained
+
+
+def test_who_only_looks_at_the_endings_is_right_as_often_as_chance_says(transfer, translation):
+    for items, chance in ((transfer, 1 / 2), (translation, 1 / 4)):
+        longest = items.choices.map(lambda choices: int(np.argmax([len(choice) for choice in choices])))
+        assert (longest == items.answer).mean() == chance
+        assert items.answer.value_counts(normalize=True).eq(chance).all()
+
+
+def test_translation_items_show_no_sentence_of_the_training_text(translation):
+    lines = set(training_lines(None, 20_000, World(bilingual_share=0.0)))
+    assert lines.isdisjoint(translation.context)
+    assert lines.isdisjoint(translation.choices.explode().str.strip())
+
+
+def test_the_right_choice_of_translation_says_what_the_context_says(translation):
+    texts, _ = parallel_sentences(DEFAULT_LANGUAGES, 100, "test")
+    said = {text: place for of_one in texts for place, text in enumerate(of_one)}
+    right = [
+        said[choices[answer].strip()] for choices, answer in zip(translation.choices, translation.answer)
+    ]
+    assert right == [said[context] for context in translation.context]
+
+
+def test_translation_asks_every_direction(translation):
+    asked = translation.groupby(["source", "language"]).size()
+    assert len(asked) == 90 and asked.min() >= 8
+
+
+def test_accuracy_of_transfer_leaves_out_what_the_asked_language_was_told(bloom):
+    harness = tasks.Harness(bloom, THREE, "transfer", n_items=24)
+    correct = harness.correct()
+    table = tasks.accuracy_table(harness, correct).set_index("text_language")
+    items = harness.items.assign(right=correct[..., 0].ravel())
+    foreign = items[items.source != items.language].groupby("language", sort=False).right
+    assert table.accuracy.to_dict() == foreign.mean().to_dict()
+    assert table.n_items.to_dict() == foreign.size().to_dict()
+
+
+@pytest.mark.parametrize("task", ["transfer", "translation"])
+def test_harness_agrees_with_likelihoods_computed_one_by_one_in_the_tasks_of_the_lab(bloom, task):
+    found = tasks.Harness(bloom, THREE, task, n_items=12).correct()
+    assert (found == directly_correct(bloom, tasks.items_of(task, THREE, n_items=12))).all()
+
+
+def test_directions_hold_every_item_once(bloom):
+    harness = tasks.Harness(bloom, THREE, "translation", n_items=24)
+    correct = harness.correct()
+    table = tasks.directions(harness, correct)
+    assert table.n_items.sum() == correct[..., 0].size
+    assert (table.accuracy * table.n_items).sum() == pytest.approx(correct[..., 0].sum())
+    assert (table.low <= table.accuracy).all() and (table.accuracy <= table.high).all()
+
+
+@pytest.mark.parametrize("task, most", [("transfer", 200), ("translation", 5000)])
+def test_more_items_than_a_task_has_are_refused_with_their_number(task, most):
+    with pytest.raises(ValueError, match=rf"^n_items is {most}; .* the {task} has 1 to \d+$"):
+        tasks.items_of(task, n_items=most)
 
 
 # The harness
@@ -254,7 +368,7 @@ def test_written_cloze_runs_by_the_harnesss_own_command(bloom, tmp_path, no_netw
     import lm_eval
     from lm_eval.models.huggingface import HFLM
 
-    folder = tasks.write_cloze(tmp_path / "tasks", THREE, n_items=12)
+    folder = tasks.write_items(tmp_path / "tasks", "cloze", tasks.cloze_items(THREE, n_items=12))
     results = lm_eval.simple_evaluate(
         HFLM(pretrained=bloom.model, tokenizer=bloom.tokenizer, batch_size=8),
         tasks=["cloze"],
@@ -394,7 +508,9 @@ def test_mbart_is_refused_because_the_harness_would_show_it_the_answer():
 
 
 def test_unknown_task_is_refused(bloom):
-    with pytest.raises(ValueError, match="no task 'hellaswag'; there are cloze, xstorycloze"):
+    with pytest.raises(
+        ValueError, match="no task 'hellaswag'; there are cloze, transfer, translation, xstorycloze"
+    ):
         tasks.accuracy(bloom, task="hellaswag")
 
 

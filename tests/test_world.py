@@ -1,14 +1,17 @@
 """The small world: every language says the same, and what is held out stays out."""
 
 import random
+import re
 import subprocess
 import sys
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lingua_utils.models.training import LAB
 from lingua_utils.text import world as small_world
 from lingua_utils.text.cldr import currency_of, locale_of
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
@@ -100,14 +103,53 @@ def test_languages_share_the_training_text_evenly(lines):
         assert sum(line.language == language for line in lines) / N_LINES == pytest.approx(0.1, abs=0.01)
 
 
-def test_languages_are_not_given_the_same_sentences():
-    monolingual = World(bilingual_share=0.0)
-    said = {}
-    for line in training_sentences(monolingual, ("eng_Latn", "fra_Latn"), 2000):
-        said.setdefault(line.language, []).append(line.sentence)
-    english, french = said.values()
-    matches = sum(one == other for one, other in zip(english, french, strict=False))
-    assert matches <= 5
+@pytest.mark.parametrize("share", [0.0, 1 / 3])
+def test_a_meaning_told_alone_is_told_in_one_language_and_in_no_bilingual_line(share):
+    """The whole text of a lab model, of which a line is about 13 tokens."""
+    n_lines = LAB["bloom-m"].steps * LAB["bloom-m"].rows * LAB["bloom-m"].row_length // 13
+    told, met = {}, set()
+    for line in training_sentences(World(bilingual_share=share), None, n_lines):
+        if line.translation:
+            met.add(line.sentence)
+        else:
+            assert told.setdefault(line.sentence, line.language) == line.language
+    assert met.isdisjoint(told) and bool(met) == bool(share)
+
+
+def test_placebo_of_mispaired_lines_has_as_many_and_none_that_translates():
+    real, placebo = (
+        list(training_sentences(World(second=s), None, 6000)) for s in ("translation", "mispaired")
+    )
+    assert not [line for line in placebo if line.translation and line.other == line.sentence]
+    shares = [sum(line.translation is not None for line in lines) / 6000 for lines in (real, placebo)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.02)
+
+
+def test_placebo_of_lines_apart_tells_the_same_translations_far_from_each_other():
+    lines = list(training_sentences(World(second="apart"), None, 6000))
+    assert not [line for line in lines if line.translation]
+    places = {}
+    for place, line in enumerate(lines):
+        places.setdefault(line.sentence, []).append((place, line.language))
+    twice = [told for told in places.values() if len(told) == 2 and told[0][1] != told[1][1]]
+    apart = [second - first for (first, _), (second, _) in twice]
+    assert len(twice) > 1000 and np.quantile(apart, 0.01) > small_world.APART
+
+
+def test_every_weekday_is_kept_and_each_language_tells_of_two_countries():
+    world = World()
+    assert set(world.weekdays.values()) == set(range(7))
+    told = list(world.taught_in(DEFAULT_LANGUAGES).values())
+    assert {told.count(language) for language in DEFAULT_LANGUAGES} == {2}
+
+
+def test_parallel_text_tells_no_weekday_that_one_language_alone_was_told():
+    world = World()
+    names = {locale_of("eng_Latn").territories[country] for country in world.weekdays}
+    texts, _ = parallel_sentences(("eng_Latn", "fra_Latn"), 200)
+    days = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+    told = {name for text in texts[0] for name in re.findall(rf"(?:{days}) \(([^)]+)\)", text)}
+    assert told and told.isdisjoint(names)
 
 
 @settings(max_examples=20)
@@ -217,6 +259,7 @@ def test_a_sentence_says_each_thing_once():
         ({"n_unbridged": 2}, "n_unbridged is 2"),
         ({"n_countries": 99}, "is 93"),
         ({"bilingual_share": 1.5}, "bilingual_share is 1.5"),
+        ({"second": "twice"}, "unknown second 'twice'"),
         ({"n_clauses": (1, 2)}, "n_clauses"),
     ],
 )

@@ -4,8 +4,8 @@ Three tasks are about the small world and need no download. ``"cloze"`` asks for
 tells: "Egypt and Swedish Krona" goes on with " (Sweden)." and not with " (Brazil).". ``"transfer"`` asks in
 every language for facts that training tells in one only. ``"translation"`` asks which of four sentences goes
 on from its translation. ``"xstorycloze"`` is the harness's own XStoryCloze (Lin et al. 2022, arXiv
-2112.10668), from the Hub. The harness runs *inside* the block that silences a region: a score taken after that block is
-the intact model's.
+2112.10668), from the Hub. The harness runs *inside* the block that silences a region: a score taken after
+that block is the intact model's.
 """
 
 import contextlib

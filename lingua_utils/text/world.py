@@ -287,7 +287,9 @@ def _training_stream(world: World, languages: tuple[str, ...], seed: int) -> Ite
                 yield Line(sentence, first)
                 later.append(Line(sentence, second))
             else:
-                other = drawn(bilingual=True)[0] if world.second == "mispaired" else None
+                other = None
+                while world.second == "mispaired" and other in (None, sentence):
+                    other, _ = drawn(bilingual=True)
                 yield Line(sentence, first, second, other)
         if len(later) > APART:
             yield later.pop(0)
