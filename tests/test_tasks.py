@@ -252,7 +252,8 @@ def test_the_right_choice_of_translation_says_what_the_context_says(translation)
     texts, _ = parallel_sentences(DEFAULT_LANGUAGES, 100, "test")
     said = {text: place for of_one in texts for place, text in enumerate(of_one)}
     right = [
-        said[choices[answer].strip()] for choices, answer in zip(translation.choices, translation.answer)
+        said[choices[answer].strip()]
+        for choices, answer in zip(translation.choices, translation.answer, strict=True)
     ]
     assert right == [said[context] for context in translation.context]
 
