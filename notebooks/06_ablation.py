@@ -267,15 +267,15 @@ draw.perplexity_matrix(perplexity)
 
 # %% tags=["hide-input"]
 said = perplexity_excess.set_index(["rule", "what"])
-said = said.apply(lambda row: f"× {row.excess:.3f} ({row.low:.3f} to {row.high:.3f})", axis=1)
+said = said.apply(lambda row: f"{row.excess:.3f} ({row.low:.3f} to {row.high:.3f})", axis=1)
 Markdown(
-    f"**What we see.** Without its region, a language's own {loss} is multiplied by more than the others' are, on "
-    "average over languages "
+    f"**What we see.** By how much a region multiplies its own language's {loss} more than the others' (1: not selective), "
+    "averaged over languages: "
     + ", ".join(
         f"{said[rule, 'region']} by `{rule}` (random regions {said[rule, 'random']})"
         for rule in said.index.unique("rule")
     )
-    + ". In parentheses after each: 95 % intervals over sentences and draws."
+    + "; 95 % intervals over sentences, of random regions also over draws."
 )
 
 # %% [markdown]

@@ -199,7 +199,7 @@ def over_draws(values: np.ndarray, influences: np.ndarray) -> tuple[np.ndarray, 
     Parameters
     ----------
     values : array, shape [draw, ...]
-        Of a region, which is not drawn, one.
+        Of a region, which is not drawn, one: then the interval is over sentences only.
     influences : array, shape [draw, ..., sentence]
         The draws were measured on the same sentences, so that their errors do not cancel in the mean.
 
