@@ -69,6 +69,8 @@ class Activations:
     _values: Sequence[np.ndarray]
     _positive: Sequence[np.ndarray]
     _chosen: np.ndarray | None = None
+    _shares: Sequence[np.ndarray] | None = None
+    _n_content: np.ndarray | None = None
 
     def __repr__(self) -> str:
         widths = " or ".join(f"{width:,}" for width in sorted(set(self.widths)))
@@ -121,6 +123,14 @@ class Activations:
             chosen = np.flatnonzero(np.asarray(self.kinds) == kind)
             if len(chosen) >= 2:
                 yield kind, self.select(chosen)
+
+    @property
+    def n_content(self) -> np.ndarray:
+        return self._n_content if self._chosen is None else self._n_content[:, self._chosen]
+
+    def positive_shares(self, index: int, sentences: slice = slice(None)) -> np.ndarray:
+        shares = self._shares[index]
+        return (shares if self._chosen is None else shares[:, self._chosen])[:, sentences]
 
     def positive(self, index: int) -> np.ndarray:
         """Share of content tokens on which a neuron is above 0, in [0, 1], shape [language, neuron].
@@ -241,6 +251,8 @@ class Activations:
             n_tokens=np.ones((n_languages, n_sentences), dtype=np.int64),
             _values=layers,
             _positive=[(layer > 0).mean(axis=1) for layer in layers],
+            _shares=[(layer > 0).astype(np.float32) for layer in layers],
+            _n_content=np.ones((n_languages, n_sentences), dtype=np.int64),
         )
 
 
@@ -352,6 +364,7 @@ def capture(
     tokens = tokenize(loaded, texts, name_of, max_tokens, too_long)
     batch_tokens = batch_tokens or default_batch_tokens(loaded)
     values = [np.empty((len(languages), n_sentences, width), dtype=np.float32) for width in widths]
+    sh = [np.empty_like(v) for v in values]
     # Counted where the model is, in whole numbers, and moved once at the end.
     above_zero = torch.zeros((len(languages), ends[-1]), dtype=torch.int32, device=loaded.device)
 
@@ -366,6 +379,8 @@ def capture(
         for array, part in zip(values, np.split(pooled.cpu().numpy(), ends[:-1], axis=1), strict=True):
             array[language, sentence] = part
         above_zero.index_add_(0, torch.from_numpy(language).to(above_zero.device), counts.int())
+        for array, part in zip(sh, np.split(counts.cpu().numpy(), ends[:-1], axis=1), strict=True):
+            array[language, sentence] = part
         bar.update(len(rows))
 
     with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
@@ -391,6 +406,8 @@ def capture(
         n_tokens=n_tokens,
         _values=values,
         _positive=[np.ascontiguousarray(part) for part in np.split(shares, ends[:-1], axis=1)],
+        _shares=[one / n_content[..., None] for one in sh],
+        _n_content=n_content,
     )
 
 
