@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, floor, sqrt
 from typing import Any
 
@@ -394,10 +395,13 @@ def distinctive(activations: Activations, seed: int, rate: float = 0.05, n_shuff
             "from how the others differ: add languages, or take the rule calibrated"
         )
     n_shuffles = _affordable(n_shuffles, n_languages * sum(activations.widths))
-    statistic = np.concatenate(
-        [_distinctness(activations.layer(i), n_shuffles, seed) for i in range(len(activations.layers))],
-        axis=2,
-    )
+    layers = []
+    for i in range(len(activations.layers)):
+        values = activations.layer(i)
+        deals = _deals(*values.shape[:2], n_shuffles, seed)
+        parts = [distinctness(*_in_blocks(_means, values, deal)).astype(np.float32) for deal in deals]
+        layers.append(np.concatenate(parts))
+    statistic = np.concatenate(layers, axis=2)
     # Twice one tail: a neuron around 0 has an outward direction on either side.
     region, *by_chance = (
         _discoveries(np.minimum(1, 2 * stats.t.sf(found, n_languages - 2)), rate) for found in statistic
@@ -495,7 +499,9 @@ def ap(
         raise ValueError(
             f"k={k} neurons{' at either end' if bottom else ''}, but there are {n_neurons} in all"
         )
-    labels = np.concatenate([deal.argmax(axis=1) for deal in _deals(n_languages, activations.n_sentences, n_shuffles, seed)])
+    labels = np.concatenate(
+        [deal.argmax(axis=1) for deal in _deals(n_languages, activations.n_sentences, n_shuffles, seed)]
+    )
     precision = np.concatenate(
         [_precision(activations.layer(i), labels) for i in range(len(activations.layers))], axis=2
     )
@@ -508,9 +514,7 @@ def ap(
     return _beside_chance(activations, regions[0], score, regions[1:], k=k)
 
 
-RULES: dict[str, Rule] = {
-    rule.__name__: rule for rule in (distinctive, calibrated, zscore, lape, ap)
-}
+RULES: dict[str, Rule] = {rule.__name__: rule for rule in (distinctive, calibrated, zscore, lape, ap)}
 """The rules by name, the leading one first; what stands here when a rule is asked for is what selects."""
 
 
@@ -521,7 +525,7 @@ def _beside_chance(
     by_chance: Sequence[np.ndarray],
     **settings: Any,
 ) -> Selection:
-    """What a rule selects, and what it does after each shuffle; all of shape [language, neuron of any layer]."""
+    """What a rule selects beside what it does after each shuffle; arrays [language, neuron of any layer]."""
     ends = np.cumsum(activations.widths)[:-1]
     counts = [[part.sum(axis=1) for part in np.split(selected, ends, axis=1)] for selected in by_chance]
     return Selection(
@@ -623,14 +627,15 @@ def _dealt_sums(
     return sums
 
 
-def distinctness(means: np.ndarray, resolution: np.ndarray | float = 0.0) -> np.ndarray:
+def distinctness(means: np.ndarray, errors: np.ndarray | float = 0.0) -> np.ndarray:
     """How far a language's mean goes outwards beyond what the other languages' means predict.
 
     With m and s the mean and standard deviation (L − 2 degrees of freedom) of the other languages' means, the
-    statistic is the distance of a_l from the interval between 0 and m, over s √(1 + 1 / (L − 1)), the standard
-    error of predicting one more language. Where a_l lies outwards of m it is the externally studentised
-    residual of a_l among the languages: Student's t with L − 2 degrees of freedom if the means are drawn from
-    one normal distribution, whatever its mean and width.
+    statistic is the distance of a_l from the interval between 0 and m, over the standard error of predicting
+    one more language, √(max(s, e_l)² + s² / (L − 1)). Where a_l lies outwards of m and its own standard error
+    e_l is no larger than s, it is the externally studentised residual of a_l among the languages: Student's t
+    with L − 2 degrees of freedom if the means are drawn from one normal distribution, whatever its mean and
+    width. e_l keeps a language of which less is known, or a rare large value, from standing out by it.
 
     Outwards from 0, of either sign, as in :func:`prominence`. Since a neuron around 0 has two such sides, a
     p-value is twice the upper tail; where all languages are on one side, that is up to two times too large.
@@ -639,8 +644,8 @@ def distinctness(means: np.ndarray, resolution: np.ndarray | float = 0.0) -> np.
     ----------
     means : array, shape [..., language, neuron]
         Mean activation of each of at least 3 languages.
-    resolution : float or array, shape [neuron]
-        Differences that are rounding; added to s in quadrature.
+    errors : float or array of the same shape
+        Their standard errors.
 
     Returns
     -------
@@ -655,26 +660,41 @@ def distinctness(means: np.ndarray, resolution: np.ndarray | float = 0.0) -> np.
     n_languages = means.shape[-2]
     means = np.asarray(means, dtype=np.float64)
     centre = means.mean(axis=-2, keepdims=True)
-    apart = np.square(means - centre)
     others = centre - (means - centre) / (n_languages - 1)
     # What the others' squares around their own mean add up to, from those around the mean of all.
+    apart = np.square(means - centre)
     squares = apart.sum(axis=-2, keepdims=True) - apart * n_languages / (n_languages - 1)
-    variance = np.maximum(squares, 0) / (n_languages - 2) + np.square(resolution)
+    variance = np.maximum(squares, 0) / (n_languages - 2)
     beyond = np.abs(means) - np.maximum(np.sign(means) * others, 0)
-    error = np.sqrt(variance * n_languages / (n_languages - 1))
-    return np.divide(beyond, error, out=np.zeros_like(means), where=error > 0)
+    scale = np.sqrt(np.maximum(variance, np.square(errors)) + variance / (n_languages - 1))
+    return np.divide(beyond, scale, out=np.zeros_like(means), where=scale > 0)
 
 
-def _distinctness(values: np.ndarray, n_shuffles: int, seed: int) -> np.ndarray:
-    """The statistic as languages are, and after each shuffle: float32, [1 + shuffle, language, neuron]."""
-    n_languages, n_meanings, _ = values.shape
-    centre = values.mean(axis=(0, 1), dtype=np.float64)
-    sums = (
-        _dealt_sums(values, deal, lambda some: some - some.mean(axis=(0, 1)))
-        for deal in _deals(n_languages, n_meanings, n_shuffles, seed)
-    )
-    found = [distinctness(centre + part / n_meanings, _resolution(values)) for part in sums]
-    return np.concatenate(found).astype(np.float32)
+def _in_blocks(function: Callable, values: np.ndarray, deal: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What a function of values and deal returns, arrays [..., neuron], made a few neurons at a time."""
+    n_languages, n_meanings, n_neurons = values.shape
+    at_once = max(1, BLOCK_BYTES // (4 * (2 * n_languages * n_meanings + 4 * deal.shape[0] * n_languages)))
+    blocks = [function(values[:, :, start : start + at_once], deal) for start in range(0, n_neurons, at_once)]
+    return tuple(np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True))
+
+
+def _means(values: np.ndarray, deal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the sentences that each language is dealt, and its standard error.
+
+    The error is that of a difference between languages: each meaning's mean over languages is taken off.
+    Float32, both of shape [shuffle, language, neuron].
+    """
+    n_languages, n_meanings, n_neurons = values.shape
+    centre = values.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    apart = np.asarray(values - values.mean(axis=0), dtype=np.float32)
+    around = np.asarray(values - centre, dtype=np.float32)
+    # What a sentence adds beyond its meaning sums to the same as what it adds beyond the grand mean.
+    sums = deal @ around.reshape(-1, n_neurons)
+    squares = deal @ np.square(apart).reshape(-1, n_neurons)
+    variance = (squares - sums**2 / n_meanings) / max(n_meanings - 1, 1) * n_languages / (n_languages - 1)
+    # Below float32 resolution a difference is rounding, not language.
+    resolution = 4 * np.finfo(np.float32).eps * np.sqrt(np.mean(np.square(values), axis=(0, 1)))
+    return centre + sums / n_meanings, np.sqrt(np.maximum(variance, 0) / n_meanings + resolution**2)
 
 
 def prominence(values: np.ndarray, deal: np.ndarray, margin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -706,28 +726,12 @@ def prominence(values: np.ndarray, deal: np.ndarray, margin: float = 0.0) -> tup
         Whether the distance exceeds the margin: with enough sentences any distance is certain, but few
         matter.
     """
-    n_languages, n_meanings, n_neurons = values.shape
-    at_once = max(1, BLOCK_BYTES // (4 * (2 * n_languages * n_meanings + 4 * deal.shape[0] * n_languages)))
-    blocks = [
-        _prominence(values[:, :, start : start + at_once], deal, margin)
-        for start in range(0, n_neurons, at_once)
-    ]
-    statistic, material = (np.concatenate(parts, axis=2) for parts in zip(*blocks, strict=True))
-    return statistic, material
+    return _in_blocks(partial(_prominence, margin=margin), values, deal)
 
 
 def _prominence(values: np.ndarray, deal: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    n_languages, n_meanings, n_neurons = values.shape
-    centre = values.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-    apart = np.asarray(values - values.mean(axis=0), dtype=np.float32)
-    around = np.asarray(values - centre, dtype=np.float32)
-    # What a sentence adds beyond its meaning sums to the same as what it adds beyond the grand mean.
-    sums = deal @ around.reshape(-1, n_neurons)
-    squares = deal @ np.square(apart).reshape(-1, n_neurons)
-    variance = (squares - sums**2 / n_meanings) / max(n_meanings - 1, 1) * n_languages / (n_languages - 1)
-    mean = centre + sums / n_meanings
-    error = np.sqrt(np.maximum(variance, 0) / n_meanings + _resolution(values) ** 2)
-
+    n_languages = len(values)
+    mean, error = _means(values, deal)
     ordered = np.sort(mean, axis=1)
     middle = ordered[:, (n_languages - 1) // 2 : n_languages // 2 + 1]
     nearest = np.argmin(np.abs(middle), axis=1)[:, None]
@@ -739,14 +743,10 @@ def _prominence(values: np.ndarray, deal: np.ndarray, margin: float) -> tuple[np
     beyond = np.abs(mean) - np.maximum(outward * median, 0)
     statistic = np.divide(beyond, scale, out=np.zeros_like(mean), where=scale > 0)
     # What is left of a sentence without its meaning and its language; means of sizes shrug at outliers.
+    apart = values - values.mean(axis=0)
     rest = np.abs(apart - apart.mean(axis=1, keepdims=True)).mean(axis=(0, 1))
     typical = MEAN_SIZE * rest * np.sqrt(n_languages / (n_languages - 1))
     return statistic, beyond > margin * typical
-
-
-def _resolution(values: np.ndarray) -> np.ndarray:
-    """Differences below it are rounding in float32, not language; shape [neuron]."""
-    return 4 * np.finfo(np.float32).eps * np.sqrt(np.mean(np.square(values), axis=(0, 1)))
 
 
 def _discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
