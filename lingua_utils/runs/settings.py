@@ -18,7 +18,7 @@ from lingua_utils import files, hub
 from lingua_utils.text import corpus as corpora
 from lingua_utils.text.languages import check_languages
 
-RULES = ("zscore", "calibrated", "lape", "ap")
+RULES = ("distinctive", "calibrated", "zscore", "lape", "ap")
 # What makes a run another point of the same picture; everything else that differs makes it another picture.
 WHICH_MODEL = ("model_id", "revision", "training_seed")
 
