@@ -71,7 +71,7 @@ class RunSettings:
     )
     task: str = _setting("cloze", "what is asked", ("cloze", "xstorycloze"), of="accuracy tasks")
     n_items: int = _setting(200, "items per language", at_least=1, of="accuracy tasks")
-    task_rule: str = _setting("calibrated", "whose regions are then silenced", RULES, of="tasks")
+    task_rule: str = _setting("calibrated", "rule to silence by", RULES, of="tasks")
     silenced_items: int = _setting(100, "items per language with a region silenced", at_least=1, of="tasks")
     task_controls: int = _setting(1, "random regions beside each", at_least=0, of="tasks")
 
