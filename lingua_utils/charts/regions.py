@@ -20,14 +20,14 @@ def null_shares(null: pd.DataFrame) -> alt.Chart:
     rows = null.melt("rule", [name for name in what if name in null], "of", "of_all").dropna()
     rows = rows.replace({"of": what})
     shown = [name for name in what.values() if name in set(rows["of"])]
-    colours = alt.Scale(domain=shown, range=[theme.MEANING_SCORE, theme.BASELINE, theme.UNTRAINED][: len(shown)])
+    colours = [theme.MEANING_SCORE, theme.BASELINE, theme.UNTRAINED][: len(shown)]
     bars = (
         parts.chart_of(rows)
         .mark_bar()
         .encode(
             parts.share_axis(alt.X, "of_all", "share of all neurons"),
             alt.Y("rule:N", title=None, sort=parts.rules_of(null)),
-            alt.Color("of:N", title="model", scale=colours),
+            alt.Color("of:N", title="model", scale=alt.Scale(domain=shown, range=colours)),
             yOffset=alt.YOffset("of:N", sort=shown),
             tooltip=parts.tips("rule", "of", of_all=".1%"),
         )

@@ -228,7 +228,9 @@ class Run:
         if not self.settings.model_id.startswith("lab/"):
             return None
         twin = replace(self.settings, revision="step000000")
-        return self._remembered("untrained", lambda: self if twin == self.settings else Run.of(twin, self.results))
+        if twin == self.settings:
+            return self
+        return self._remembered("untrained", lambda: Run.of(twin, self.results))
 
     def _remembered(self, name: Any, make: Callable[[], Any]) -> Any:
         if name not in self._memory:
