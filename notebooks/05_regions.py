@@ -209,6 +209,7 @@ def planted(shared_by=1, n_languages=10, n_sentences=100, tails=1000, noisy=1, o
     return noise + meaning + language + 1.5 * truth[:, None], truth
 
 
+# %%
 situations = {
     "one language each": {},
     "languages differ by 0.3 anyway": {"ordinary": 0.3},
