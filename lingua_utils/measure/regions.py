@@ -444,13 +444,13 @@ def calibrated(
         values = activations.layer(i)
         parts = [prominence(values, deal, margin) for deal in _deals(*values.shape[:2], n_shuffles, seed)]
         layers.append([np.concatenate(part) for part in zip(*parts, strict=True)])
-    statistic, material = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
+    statistic, least = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
     null = np.sort(statistic[1:], axis=None)
-    # What is rejected is "within the margin, or as when shuffled", in one step: to filter by the margin what
-    # Benjamini and Hochberg keep would remove true discoveries and leave the false ones, above the rate.
+    # The hypothesis is that the distance is the margin at most, and it is rejected by what goes beyond that.
+    # To filter by the margin what is found without it would leave the false ones, and void the rate.
     region, *by_chance = (
-        _discoveries(np.where(enough, _pooled_p_values(found, null), 1), rate)
-        for found, enough in zip(statistic, material, strict=True)
+        _discoveries(_pooled_p_values(found - within, null), rate)
+        for found, within in zip(statistic, least, strict=True)
     )
     return _beside_chance(activations, region, statistic[0], by_chance, n_shuffles=n_shuffles)
 
@@ -720,8 +720,8 @@ def prominence(values: np.ndarray, deal: np.ndarray, margin: float = 0.0) -> tup
     Returns
     -------
     statistic : array, float32, shape [shuffle, language, neuron]
-    material : bool array of the same shape
-        Whether the distance exceeds the margin: with enough sentences any distance is certain, but few
+    least : array of the same shape
+        What the statistic would be at the margin: with enough sentences any distance is certain, but few
         matter.
     """
     return _in_blocks(partial(_prominence, margin=margin), values, deal)
@@ -739,12 +739,15 @@ def _prominence(values: np.ndarray, deal: np.ndarray, margin: float) -> tuple[np
     ordinary = np.where(outward > 0, median - low, high - median)
     scale = np.sqrt(np.maximum(error**2, ordinary**2 - error**2))
     beyond = np.abs(mean) - np.maximum(outward * median, 0)
-    statistic = np.divide(beyond, scale, out=np.zeros_like(mean), where=scale > 0)
     # What is left of a sentence without its meaning and its language; means of sizes shrug at outliers.
     apart = values - values.mean(axis=0)
     rest = np.abs(apart - apart.mean(axis=1, keepdims=True)).mean(axis=(0, 1))
     typical = MEAN_SIZE * rest * np.sqrt(n_languages / (n_languages - 1))
-    return statistic, beyond > margin * typical
+    statistic, least = (
+        np.divide(distance, scale, out=np.zeros_like(mean), where=scale > 0)
+        for distance in (beyond, margin * typical)
+    )
+    return statistic, least
 
 
 def _discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
