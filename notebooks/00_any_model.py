@@ -141,7 +141,7 @@ draw_regions.null_shares(null)
 
 # %%
 if silenced:
-    rule = next(iter(regions))
+    rule = next(rule for rule, r in regions.items() if r.share)  # the first that finds any
     other = run.corpus("test").select(slice(0, 10))
     reader = SilencingText(run.loaded, other)
     cost = [reader.change(regions[rule].of(language)).per_byte for language in other.languages]

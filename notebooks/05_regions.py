@@ -125,7 +125,7 @@ assert np.allclose(regions.neuron_scores(few), by_every_pair, atol=1e-6)
 # ## Five rules, and yours
 #
 # - `distinctive`: the language stands out from how languages ordinarily differ, at a false discovery rate of 5 %. A neuron has then one language.
-# - `calibrated`: languages differ on the neuron at all, and this one is prominent: it goes beyond what shuffled languages give, at the same rate. Several languages may share a neuron.
+# - `calibrated`: languages differ on the neuron at all, and this one is prominent: it goes beyond half a standard deviation of a sentence by more than shuffled languages give, at the same rate. Several languages may share a neuron.
 # - `zscore`, the paper's: the score stands more than two standard deviations above its mean over the languages.
 # - `lape`: how often the neuron is active depends most on the language {cite}`tang2024language`.
 # - `ap`: the neuron's mean activation detects the language among all sentences {cite}`kojima2024multilingual`.
@@ -317,6 +317,7 @@ Markdown(
         + f" (less for {row['fewer', 'sum']})"
         for (rule, stack), row in groups.iterrows()
     )
+    + "".join(f"; `{rule}` finds no region" for rule in region_null.rule if rule not in set(outer.rule))
     + ". The paper's claim holds here only for those."
 )
 

@@ -209,10 +209,10 @@ def key_regions(
           languages. Needs 4 languages; a neuron that two languages share is hidden, as each widens what the
           other is held against.
         - ``"calibrated"``: do languages differ here at all? The language is prominent on the neuron
-          (:func:`prominence`: its mean activation goes beyond 0 and the languages' median by more than their
-          ordinary differences and its own standard error) beyond what shuffling languages within every
-          meaning gives, and by a ``margin`` of 0.5 standard deviations of a sentence, at the same ``rate``.
-          The null is pooled over neurons. Up to half of the languages can share a neuron.
+          (:func:`prominence`: its mean activation goes beyond 0 and the languages' median) by more than a
+          ``margin`` of 0.5 standard deviations of a sentence, and what it goes beyond that is more than
+          shuffling languages within every meaning gives, at the same ``rate``. The null is pooled over
+          neurons. Up to half of the languages can share a neuron.
         - ``"zscore"``: the neuron score (:func:`neuron_scores`) stands more than ``threshold`` (2.0)
           population standard deviations above its mean over languages (Zeng et al. 2025). At most
           √(L − 1) can be reached, and languages that share a neuron push each other down.
