@@ -64,7 +64,7 @@ doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
 silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
 task: str = "cloze"  # what is asked: "cloze", "transfer", "translation", "xstorycloze"
 n_items: int = 100  # items per language
-task_rule: str = "calibrated"  # whose regions are then silenced: "zscore", "calibrated", "lape", "ap"
+task_rule: str = "calibrated"  # rule to silence by: "distinctive", "calibrated", "zscore", "lape", "ap"
 silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
@@ -123,13 +123,14 @@ draw.retrieval_map(found)
 # %% [markdown]
 # ## Whose neurons
 #
-# How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled ([in full](05_regions.ipynb)).
+# How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled, and in the same network untrained, where there is one ([in full](05_regions.ipynb)).
 
 # %%
-regions = run.regions()
+regions, twin = run.regions(), run.untrained()
+untrained = {rule: r.share for rule, r in twin.regions().items()} if twin else {}
 null = pd.DataFrame(
     {"rule": rule, "share": r.share, "share_shuffled": r.expected_share} for rule, r in regions.items()
-)
+).assign(share_untrained=lambda rows: rows.rule.map(untrained).astype(float))
 draw_regions.null_shares(null)
 
 # %% [markdown]
@@ -139,7 +140,7 @@ draw_regions.null_shares(null)
 
 # %%
 if silenced:
-    rule = "calibrated" if "calibrated" in regions else next(iter(regions))
+    rule = next(rule for rule, r in regions.items() if r.share)  # the first that finds any
     other = run.corpus("test").select(slice(0, 10))
     reader = SilencingText(run.loaded, other)
     cost = [reader.change(regions[rule].of(language)).per_byte for language in other.languages]
@@ -152,13 +153,18 @@ if silenced:
 # %% tags=["hide-input"]
 score = similarity.query("layer == 'all'").iloc[0]
 by_layer = found.query("layer != 'all'").groupby("layer", sort=False).accuracy.mean()
-shares = null.set_index("rule").loc["calibrated" if "calibrated" in regions else next(iter(regions))]
+shares = null.iloc[0]
 Markdown(
     f"**What we see.** {run.settings.model_id} at {run.settings.revision}, {captured.n_sentences} meanings in "
     f"{len(captured.languages)} languages. SADS is {score.sads:.3f} ({score.sads_low:.3f} to {score.sads_high:.3f}), where shuffled "
     f"meanings give at most {score.sads_null_high:.3f}; LRDS is {score.lrds:.3f} ({score.lrds_low:.3f} to {score.lrds_high:.3f}). "
     f"A translation is found best in layer {by_layer.idxmax()}, {by_layer.max():.0%} of the time (chance {found.chance.iloc[0]:.1%}). "
-    f"The rule `{shares.name}` calls {shares.share:.0%} of the neurons key to some language, {shares.share_shuffled:.0%} by chance."
+    f"The rule `{shares.rule}` calls {shares.share:.1%} of the neurons key to some language, {shares.share_shuffled:.1%} when the languages are shuffled"
+    + (
+        "."
+        if pd.isna(shares.share_untrained)
+        else f", and {shares.share_untrained:.1%} in the untrained network."
+    )
 )
 
 # %% [markdown]

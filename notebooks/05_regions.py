@@ -10,13 +10,13 @@
 # # Which neurons are key to a language?
 #
 # A language's region is the set of neurons that answer to it more than to other languages.
-# There is more than one way to say "more"; this chapter takes four, and sets each beside what the same rule selects when the languages are shuffled.
+# There is more than one way to say "more"; this chapter takes five, and sets each beside what the same rule selects when the languages are shuffled, and in the same network before it was trained.
 # A rule is a plain function, so yours can stand beside them.
 #
 # | | |
 # |---|---|
 # | **Reads** | the activations of the run |
-# | **Writes** | `region_counts`, `region_null`, `region_concentration`, `region_overlap`, `region_agreement`, `region_neurons` |
+# | **Writes** | `region_null`, `region_limits`, `region_counts`, `region_concentration`, `region_overlap`, `region_agreement`, `region_neurons` |
 # | **Costs** | seconds for the lab, minutes for a large model |
 
 # %% tags=["remove-cell"]
@@ -67,7 +67,7 @@ doses: str = "0 0.25 0.5 1"  # shares of a region that are silenced
 silence_to: str = "zero"  # what silent neurons are held at: "zero", "mean"
 task: str = "cloze"  # what is asked: "cloze", "transfer", "translation", "xstorycloze"
 n_items: int = 100  # items per language
-task_rule: str = "calibrated"  # whose regions are then silenced: "zscore", "calibrated", "lape", "ap"
+task_rule: str = "calibrated"  # rule to silence by: "distinctive", "calibrated", "zscore", "lape", "ap"
 silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
@@ -77,6 +77,33 @@ run = runs.from_parameters(globals())
 run
 
 # %% [markdown]
+# ## Does a language stand out?
+#
+# No two languages activate a neuron alike.
+# A neuron is key to a language, by the rule that leads this chapter, if that language goes beyond how languages ordinarily differ: its mean activation lies further from 0 than the means of all the others predict.
+# For one language and one neuron this is Student's $t$ of a mean left out against those left in; a language that is noisier than the others is measured by its own standard error:
+
+
+# %%
+def left_out(mean, error, others):
+    """t of a language's mean against what the other languages' means predict, outwards from 0."""
+    spread = others.std(ddof=1)
+    beyond = abs(mean) - max(np.sign(mean) * others.mean(), 0)
+    return beyond / np.sqrt(max(spread, error) ** 2 + spread**2 / len(others))
+
+
+values = run.activations().layer(-1)[:, :, :5].astype(float)  # [language, sentence, neuron]
+n_languages, n_sentences, n_neurons = values.shape
+means, apart = values.mean(axis=1), values - values.mean(axis=0)
+errors = apart.std(axis=1, ddof=1) * np.sqrt(n_languages / (n_languages - 1) / n_sentences)
+if n_languages > 3:  # with fewer, there is no telling how the others differ
+    each = [(language, neuron) for language in range(n_languages) for neuron in range(n_neurons)]
+    t = [left_out(means[at], errors[at], np.delete(means[:, at[1]], at[0])) for at in each]
+    assert np.allclose(regions.distinctness(means, errors).ravel(), t)
+
+# %% [markdown]
+# Over all neurons and languages, the rule keeps the largest set of $t$ that is expected to be wrong in at most one of twenty (Benjamini and Hochberg).
+#
 # ## The paper's score
 #
 # A neuron scores high for a language when it fires alike on all of its sentences:
@@ -94,14 +121,15 @@ by_every_pair = (unit[:, first] * unit[:, second]).mean(axis=1)  # [language, la
 assert np.allclose(regions.neuron_scores(few), by_every_pair, atol=1e-6)
 
 # %% [markdown]
-# ## Four rules, and yours
+# ## Five rules, and yours
 #
+# - `distinctive`: the language stands out from how languages ordinarily differ, at a false discovery rate of 5 %. A neuron has then one language.
+# - `calibrated`: languages differ on the neuron at all, and this one is prominent: it goes beyond half a standard deviation of a sentence by more than shuffled languages give, at the same rate. Several languages may share a neuron.
 # - `zscore`, the paper's: the score stands more than two standard deviations above its mean over the languages.
-# - `calibrated`: the language is prominent on the neuron beyond what shuffled languages give, at a false discovery rate of 5 %; several languages may share a neuron.
 # - `lape`: how often the neuron is active depends most on the language {cite}`tang2024language`.
 # - `ap`: the neuron's mean activation detects the language among all sentences {cite}`kojima2024multilingual`.
 #
-# The first of them in plain code:
+# The paper's in plain code:
 
 
 # %%
@@ -125,14 +153,20 @@ chosen = list(run.regions())  # names of rules, or functions: [*run.regions(), t
 
 # %% [markdown]
 # ## How many neurons, and how many by chance?
+#
+# Chance is asked twice: by shuffling the languages within every meaning, and by the untrained twin, the same network with its weights as they were drawn.
+# The twin has learned nothing, and still different languages are different tokens to it.
 
 
 # %%
 @run.table
 def region_null():
-    """Share of all neurons that are key to some language, as they are and with languages shuffled."""
+    """Share of all neurons that are key to some language; with languages shuffled; in the untrained twin."""
+    twin = run.untrained()
+    untrained = twin.regions(chosen) if twin else {}
     for rule, found in run.regions(chosen).items():
         shares = {"share": found.share, "share_shuffled": found.expected_share}
+        shares["share_untrained"] = untrained[rule].share if twin else np.nan
         yield {"rule": rule, **shares, "n_neurons": sum(found.widths)}
 
 
@@ -141,13 +175,90 @@ glue("region_null", draw.null_shares(region_null))
 
 # %% tags=["hide-input"]
 calls = "; ".join(
-    f"<code>{html.escape(row.rule)}</code> calls {row.share:.1%} of the neurons key to some language, and "
+    f"<code>{html.escape(row.rule)}</code> calls {row.share:.1%} of the neurons key to some language, "
     f"{row.share_shuffled:.1%} when the languages are shuffled"
+    + ("" if np.isnan(row.share_untrained) else f", and {row.share_untrained:.1%} in the untrained network")
     for row in region_null.itertuples()
 )
 # As HTML, since another page shows it too, where Markdown would not be read.
 text = HTML(f"<p><strong>What we see.</strong> {calls}.</p>")
 glue("region_null_sentence", text)
+
+# %% [markdown]
+# `calibrated` asks whether languages differ here, and in an untrained network they do: tokens differ, and so do their random embeddings.
+# Shuffling takes these differences away too, which is why its null is empty and says little; `distinctive` counts such differences as ordinary.
+# `lape` and `ap` take a fixed share of all neurons whatever the activations are, so that only *where* their neurons lie can differ from the nulls.
+#
+# ## Where do power and precision end?
+#
+# In a model nobody knows the truth, so here it is planted: of 400 neurons, 100 are raised by 1.5 standard deviations in some of the languages.
+
+
+# %%
+def planted(shared_by=1, n_languages=10, n_sentences=100, tails=1000, noisy=1, ordinary=0.0):
+    """Activations [language, sentence, layer, neuron], and where they are raised [language, layer, neuron]."""
+    rng = np.random.default_rng(run.seed)
+    shape = (n_languages, n_sentences, 1, 400)
+    noise = rng.standard_t(tails, shape)  # Student's: the fewer degrees of freedom, the heavier the tails
+    noise[0] *= noisy
+    meaning = rng.standard_normal((1, *shape[1:]))
+    language = ordinary * rng.standard_normal((n_languages, 1, 1, 400))
+    order = rng.random((n_languages, 1, 400)).argsort(axis=0)
+    truth = (order < shared_by) & (np.arange(400) < 100)
+    return noise + meaning + language + 1.5 * truth[:, None], truth
+
+
+# %%
+situations = {
+    "one language each": {},
+    "languages differ by 0.3 anyway": {"ordinary": 0.3},
+    "20 sentences, heavy tails": {"n_sentences": 20, "tails": 3},
+    "one language five times as noisy": {"noisy": 5},
+    "shared by 2 of 10 languages": {"shared_by": 2},
+    "shared by 6 of 10 languages": {"shared_by": 6},
+    "5 languages": {"n_languages": 5},
+    "nothing planted, languages differ by 0.3": {"shared_by": 0, "ordinary": 0.3},
+}
+
+
+# %%
+@run.table
+def region_limits():
+    """Precision and recall of the rules that promise a rate, on planted neurons; with 95 % intervals."""
+    for situation, settings in situations.items():
+        values, truth = planted(**settings)
+        for rule in ("distinctive", "calibrated"):
+            found = regions.key_regions(values, rule, seed=run.seed).region
+            row = {"situation": situation, "rule": rule, "found": int(found.sum())}
+            for name, of in (("precision", found), ("recall", truth)):
+                share = (found & truth).sum() / of.sum() if of.any() else np.nan
+                low, high = map(float, wilson(share, int(of.sum())))
+                row |= {name: share, f"{name}_low": low, f"{name}_high": high}
+            yield row
+
+
+# %% tags=["hide-input"]
+def percent(row, name):
+    """A share with its interval."""
+    share, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+    return "–" if np.isnan(share) else f"{share:.0%} ({low:.0%} to {high:.0%})"
+
+
+shown = region_limits[["situation", "rule", "found"]].assign(
+    **{name: [percent(row, name) for _, row in region_limits.iterrows()] for name in ("precision", "recall")}
+)
+shown.set_index(["situation", "rule"])
+
+# %% tags=["hide-input"]
+limits = region_limits.set_index("situation")
+parts_of = []
+for rule, rows in limits.groupby("rule", sort=False):
+    wrong, missed = rows.index[rows.precision_high < 0.95], rows.index[rows.recall < 0.5]
+    parts_of.append(
+        f"`{rule}` finds more that is wrong than its rate allows where: {'; '.join(wrong) or 'nowhere'}. "
+        f"It misses more than half of what is planted where: {'; '.join(missed) or 'nowhere'}."
+    )
+Markdown(f"**What we see.** {' '.join(parts_of)}")
 
 # %% [markdown]
 # ## Where do they lie?
@@ -205,6 +316,7 @@ Markdown(
         + f" (less for {row['fewer', 'sum']})"
         for (rule, stack), row in groups.iterrows()
     )
+    + "".join(f"; `{rule}` finds no region" for rule in region_null.rule if rule not in set(outer.rule))
     + ". The paper's claim holds here only for those."
 )
 
@@ -270,6 +382,8 @@ def region_neurons():
 # %% [markdown]
 # ## What this does not show
 #
+# `distinctive` sees one language at a time: where two share a neuron, each widens what the other is held against, and neither is found.
+# Its $t$ takes the ordinary differences between languages for normal; if a few languages far from all others are the ordinary case, as scripts may make them, it calls them distinct.
 # A z above 2 is no test of significance: with ten languages the largest possible value is 3, and one language far above the others is enough to reach 2, whatever the noise.
 # A neuron that answers to a language need not be needed for it: what its silence costs is measured in [the next chapter](06_ablation.ipynb), on other sentences.
 # Sentences are averages over tokens, so a neuron that marks one word of a language may be missed by every rule but `lape`.

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from lingua_utils.charts import theme
 from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
@@ -19,7 +20,7 @@ PAIRED = (
     *(f"decoder {layer}" for layer in range(3)),
 )
 PAIRED_LAYERS = (("all", -1), *((label, index) for index, label in enumerate(PAIRED)))
-RULES = ("zscore", "calibrated", "lape", "ap")
+RULES = tuple(theme.RULES)
 CONTROLS = ("layer", "magnitude")
 
 
@@ -136,10 +137,11 @@ def region_counts(
 
 
 def region_null(rules=RULES) -> pd.DataFrame:
-    """Share of neurons that each rule selects, really and by chance."""
+    """Share of neurons that each rule selects, beside its two nulls."""
     table = grid(rule=rules)
     at = number(table.rule)
-    return table.assign(share=0.4 - 0.05 * at, share_shuffled=0.2 - 0.04 * at, n_neurons=768)
+    nulls = {"share_shuffled": 0.2 - 0.04 * at, "share_untrained": 0.1 + 0.02 * at}
+    return table.assign(share=0.4 - 0.05 * at, **nulls, n_neurons=768)
 
 
 def region_concentration(languages=DEFAULT_LANGUAGES, stacks=("all",), rules=RULES) -> pd.DataFrame:

@@ -101,7 +101,7 @@ def test_changing_the_rule_in_the_chapter_on_regions_changes_its_tables_and_figu
         shown = str([cell.get("outputs") for cell in executed.cells])
         outputs[name] = pd.read_parquet(folder / "region_null.parquet"), shown
     before, after = outputs.values()
-    assert before[0].rule.tolist() == ["zscore", "calibrated", "lape", "ap"]
+    assert before[0].rule.tolist() == ["distinctive", "calibrated", "zscore", "lape", "ap"]
     assert after[0].rule.tolist() == ["ap", "two_deviations"]
     assert "two_deviations" not in before[1] and "two_deviations" in after[1]
 

@@ -8,6 +8,7 @@ from specification import data_sets, fields, found, rows_of
 from test_charts import CHARTS, drawn
 
 from lingua_utils.charts import ablation, evolution, regions, tasks, theme
+from lingua_utils.runs import settings
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 ENGLISH, CHINESE = map(theme.language_name, DEFAULT_LANGUAGES[:2])
@@ -47,8 +48,8 @@ def test_a_rule_of_any_name_has_a_colour_of_its_own(name):
     assert scales
     for scale in scales:
         assert scale["domain"] == [*RULES, OWN]
-        assert scale["range"][:4] == list(theme.RULES.values())
-        assert len(set(scale["range"])) == 5
+        assert scale["range"][: len(RULES)] == list(theme.RULES.values())
+        assert len(set(scale["range"])) == len(RULES) + 1
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,22 @@ def test_accuracy_is_drawn_beside_chance(name):
     assert "chance: 25%" in fields(drawn(name))
 
 
-def test_the_share_of_key_neurons_stands_beside_that_of_shuffled_languages():
-    rows = rows_of(drawn("null_shares")).set_index(["rule", "languages"]).of_all
-    assert rows["zscore", "as they are"] == 0.4
-    assert rows["zscore", "shuffled"] == 0.2
-    assert len(rows) == 2 * len(RULES)
+def test_the_share_of_key_neurons_stands_beside_shuffled_languages_and_the_untrained_twin():
+    rows = rows_of(drawn("null_shares")).set_index(["rule", "of"]).of_all
+    first = [rows[RULES[0], what] for what in ("as it is", "languages shuffled", "untrained twin")]
+    assert first == [0.4, 0.2, 0.1]
+    assert len(rows) == 3 * len(RULES)
+
+
+@pytest.mark.parametrize(
+    "without", [{"columns": "share_untrained"}, {"columns": []}], ids=["no column", "no number"]
+)
+def test_a_model_without_a_twin_is_shown_without_and_the_figure_says_so(without):
+    table = fake_tables.region_null().assign(share_untrained=np.nan).drop(**without)
+    chart = regions.null_shares(table)
+    assert "no untrained twin measured" in str(chart.to_dict()["title"])
+    assert len(rows_of(chart)) == 2 * len(RULES)
+    assert "no untrained twin measured" not in str(drawn("null_shares").to_dict()["title"])
 
 
 def test_the_atlas_holds_every_layer_at_every_step():
@@ -101,10 +113,20 @@ def test_the_atlas_has_a_slider_only_over_several_steps():
     assert "bind" not in parameter(drawn("region_atlas of one run"), "step_at")
 
 
+def test_the_rules_with_a_colour_are_those_of_the_settings_in_their_order():
+    assert tuple(theme.RULES) == settings.RULES
+
+
+def test_a_table_made_before_a_rule_was_added_is_shown_with_the_rules_it_has():
+    counts = fake_tables.region_counts(rules=RULES[1:])
+    chosen = parameter(regions.region_atlas(counts), "chosen_rule")
+    assert (chosen["value"], chosen["bind"]["options"]) == (RULES[1], list(RULES[1:]))
+
+
 @pytest.mark.parametrize("name", ["region_atlas", "region_overlap", "silencing_matrix"])
-def test_the_calibrated_rule_is_the_first_shown(name):
+def test_the_leading_rule_is_the_first_shown(name):
     chosen = parameter(drawn(name), "chosen_rule")
-    assert chosen["value"] == "calibrated"
+    assert chosen["value"] == RULES[0]
     assert chosen["bind"]["options"] == list(RULES)
 
 
@@ -121,12 +143,13 @@ def test_the_size_of_a_region_is_summed_over_layers_and_averaged_over_languages(
 
 def test_an_empty_region_has_no_place_among_the_layers():
     rows = rows_of(drawn("concentration"))
-    assert ENGLISH not in set(rows[rows.rule == "zscore"].language)
+    assert ENGLISH not in set(rows[rows.rule == RULES[0]].language)
     assert ENGLISH in set(rows[rows.rule == "calibrated"].language)
 
 
-def test_the_colour_of_overlap_is_what_exceeds_chance():
+def test_the_colour_of_overlap_is_what_exceeds_chance_and_each_pair_is_shown_once():
     rows = rows_of(drawn("region_overlap"))
+    assert len(rows) == len(RULES) * len(DEFAULT_LANGUAGES) * (len(DEFAULT_LANGUAGES) - 1) / 2
     np.testing.assert_allclose(rows.excess, rows.jaccard - 0.15, atol=1e-9)
 
 
@@ -219,5 +242,5 @@ def test_accuracy_with_random_neurons_silenced_is_the_mean_of_its_draws():
 
 
 def test_too_many_pairs_of_languages_are_refused_with_their_number():
-    with pytest.raises(ValueError, match=r"6,240 rows .*at most 5,000"):
-        regions.region_overlap(fake_tables.region_overlap(list(LANGUAGES)[:40]))
+    with pytest.raises(ValueError, match=r"6,125 rows .*at most 5,000"):
+        regions.region_overlap(fake_tables.region_overlap(list(LANGUAGES)[:50]))

@@ -1,5 +1,7 @@
 """Key neurons: closed forms against loops, rules against planted truth and against no truth at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score
+from statsmodels.regression.linear_model import OLS
 from wired_bloom import wired_bloom, wired_corpus
 
 from lingua_utils.measure import regions
@@ -37,6 +40,14 @@ def planted(seed=0, sharing=1, shift=1.5, per_language=4, shape=(10, 80, 3, 100)
 def precision_recall(found, truth):
     hits = (found & truth).sum()
     return hits / found.sum(), hits / truth.sum()
+
+
+def offsets(seed=0, shape=(10, 200, 1, 800)):
+    """Nothing planted: every language is off by a draw from one normal distribution, on every neuron."""
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal(shape) + rng.standard_normal((1, *shape[1:]))
+    own = rng.standard_normal((shape[0], 1, *shape[2:])) * rng.uniform(0.3, 1, shape[2:])
+    return (values + own + rng.choice([-3, 0, 3], shape[2:])) * np.exp(rng.standard_normal(shape[2:]))
 
 
 def pair_loop(values):
@@ -96,6 +107,102 @@ def test_zscore_cannot_give_one_neuron_to_two_languages_where_calibrated_does():
     values, truth = planted(sharing=2)
     assert key_regions(values, "zscore").region.sum(axis=0).max() == 1
     assert precision_recall(key_regions(values, "calibrated").region, truth)[1] >= 0.95
+
+
+# ---- distinctive ----------------------------------------------------------------------------------------
+
+
+def test_distinctness_is_the_externally_studentised_residual_of_a_language():
+    means = 10 + np.random.default_rng(0).standard_normal((7, 20))  # all on one side of 0
+    expected = [
+        OLS(column, np.ones(7)).fit().get_influence().resid_studentized_external for column in means.T
+    ]
+    np.testing.assert_allclose(regions.distinctness(means).T, expected)
+    np.testing.assert_allclose(regions.distinctness(-means), regions.distinctness(means))
+
+
+@pytest.mark.parametrize("far", [0.0, 3.0])
+def test_a_language_that_is_quieter_than_the_others_is_not_distinct(far):
+    means = np.array([[5.0], [5.1], [4.9], [5.2], [0.0]])
+    means[-1] = far
+    assert regions.distinctness(means)[-1] <= 0
+
+
+def test_on_the_other_side_of_0_distinctness_counts_from_0():
+    others = np.array([5.0, 5.1, 4.9, 5.2])
+    just, spread = 0.01, others.std(ddof=1)
+    found = regions.distinctness(np.append(others, -just)[:, None])[-1, 0]
+    assert found == pytest.approx(just / (spread * np.sqrt(1 + 1 / 4)))
+
+
+def test_exchangeable_offsets_of_languages_are_ordinary_to_distinctive_and_not_to_calibrated():
+    values = offsets()
+    assert key_regions(values, "distinctive", n_shuffles=1).share <= 0.005
+    assert key_regions(values, "zscore", n_shuffles=1).share >= 0.3
+    assert key_regions(values, "calibrated").share >= 0.02
+
+
+@pytest.mark.parametrize("n_languages", [4, 10])
+def test_distinctive_finds_anything_in_at_most_one_of_twenty_populations_of_exchangeable_languages(
+    n_languages,
+):
+    rng = np.random.default_rng(0)
+    shape = (n_languages, 4, 1, 60)
+    found = 0
+    for _ in range(300):
+        # So little noise that only how languages differ can be found.
+        own = rng.standard_normal((n_languages, 1, 1, 60)) + rng.choice([-3, 0, 3], 60)
+        found += key_regions(
+            own + 1e-3 * rng.standard_normal(shape), "distinctive", n_shuffles=1
+        ).region.any()
+    assert 1 <= found <= 0.05 * 300 + 8  # two standard deviations
+
+
+def test_distinctive_finds_planted_neurons():
+    values, truth = planted(per_language=20, shape=(10, 80, 3, 400))
+    found = key_regions(values, "distinctive")
+    precision, recall = precision_recall(found.region, truth)
+    assert precision >= 0.93 and recall >= 0.95
+    assert found.expected.sum() <= 1
+
+
+def test_a_language_five_times_as_noisy_does_not_stand_out_by_its_noise():
+    rng = np.random.default_rng(3)
+    noise_of = np.where(np.arange(10) == 4, 5.0, 1.0)[:, None, None, None]
+    values, truth = planted(seed=3, per_language=20, shape=(10, 80, 1, 800))
+    values = values + 4 * rng.standard_normal(values.shape) * (noise_of > 1) * values.std(axis=(0, 1))
+    found = key_regions(values, "distinctive", n_shuffles=1)
+    assert precision_recall(found.region, truth)[0] >= 0.93
+    assert found.of("language 4").sum() <= 20 * 1.1
+
+
+def test_distinctive_needs_four_languages_and_says_so_in_one_line():
+    with pytest.raises(ValueError, match="distinctive has 3 languages; it needs at least 4") as error:
+        key_regions(noise(shape=(3, 8, 1, 6)), "distinctive")
+    assert "\n" not in str(error.value)
+    assert "distinctive" not in regions.select_all(noise(shape=(3, 8, 1, 500)))
+    assert next(iter(regions.select_all(noise(shape=(4, 8, 1, 500))))) == "distinctive"
+
+
+def test_two_languages_that_share_a_neuron_hide_each_other_from_distinctive():
+    values, truth = planted(sharing=2)
+    assert precision_recall(key_regions(values, "calibrated").region, truth)[1] >= 0.95
+    assert not (key_regions(values, "distinctive").region & truth).any()
+
+
+# ---- calibrated -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_sentences", [60, 200])
+def test_among_many_differences_within_the_margin_calibrated_keeps_its_rate(n_sentences):
+    rng = np.random.default_rng(0)
+    shape, truth = (10, n_sentences, 1, 300), np.zeros((10, 1, 300), dtype=bool)
+    values = rng.standard_normal(shape)
+    language, neuron = rng.integers(0, 10, 200), np.arange(200)
+    truth[language[:20], 0, neuron[:20]] = True
+    values[language, :, 0, neuron] += np.where(neuron < 20, 1.5, 0.4)[:, None]  # the margin is 0.5
+    precision, recall = precision_recall(key_regions(values, "calibrated").region, truth)
+    assert precision >= 0.95 and recall >= 0.95
 
 
 @pytest.mark.parametrize("sharing", [1, 2, 4])
@@ -236,6 +343,62 @@ def test_lape_equals_a_direct_computation():
     found = key_regions(values, "lape")
     assert np.array_equal(found.region.reshape(4, -1), expected)
     assert expected.any()
+
+
+def test_the_null_of_lape_shuffles_counts_of_tokens():
+    loaded, _ = wired_bloom(per_language=6)
+    corpus = wired_corpus(10)
+    cut = [
+        [" ".join(text.split()[: 3 + (7 * i + j) % 9]) for j, text in enumerate(of)]
+        for i, of in enumerate(corpus.texts)
+    ]
+    corpus = replace(corpus, texts=tuple(map(tuple, cut)))  # of unequal lengths
+    activations = capture(loaded, corpus, progress=False)
+    found = key_regions(activations, "lape", share=0.1, n_shuffles=3, seed=5)
+    n_content = activations.n_content
+    shares = np.stack([activations.positive_shares(i) for i in range(3)], axis=2)
+    above = (shares * n_content[..., None, None]).round()
+
+    def by_tokens(lape):
+        """What a plain function selects when each language has the tokens of the sentences dealt to it."""
+        (deals,) = regions._shuffles(10, 10, 3, seed=5)
+        for deal in deals.reshape(3, 10, 10, 10).astype(bool):
+            counts = [above[own].sum(axis=0) for own in deal]
+            yield lape(np.stack(counts) / np.array([n_content[own].sum() for own in deal])[:, None, None])
+
+    def lape(probability):
+        flat = probability.reshape(10, -1)
+        entropy = regions.activation_entropy(flat)
+        active = flat > np.sort(flat, axis=None)[round(0.95 * flat.size) - 1]
+        entropy[~active.any(axis=0)] = np.inf
+        kept = np.zeros(flat.shape[1], dtype=bool)
+        kept[np.argsort(entropy, kind="stable")[: round(0.1 * flat.shape[1])]] = True
+        return (active & kept & np.isfinite(entropy)).reshape(probability.shape)
+
+    assert np.array_equal(found.region, lape(np.stack([activations.positive(i) for i in range(3)], axis=1)))
+    expected = np.mean([region.sum(axis=2) for region in by_tokens(lape)], axis=0)
+    assert expected.any()
+    np.testing.assert_allclose(found.expected, expected)
+
+
+def test_the_null_of_ap_ranks_neurons_by_shuffled_labels():
+    rng = np.random.default_rng(4)
+    values = rng.standard_normal((4, 30, 2, 20))
+    values[:, :, 1] = (
+        values[:, :, 1] > 1.5
+    )  # a layer of few firings: seldom best, and not worst by an even spread
+    found = key_regions(values, "ap", k=5, n_shuffles=4, seed=7)
+    (deals,) = regions._shuffles(4, 30, 4, seed=7)
+    counts = np.zeros((4, 2))
+    for deal in deals.astype(bool):
+        for language, own in enumerate(deal):
+            rows = values.reshape(120, -1).T.astype(np.float32)
+            order = np.argsort([average_precision_score(own, row) for row in rows], kind="stable")
+            picked = np.append(order[:5], order[-5:])
+            counts[language] += np.bincount(picked // 20, minlength=2)
+    np.testing.assert_allclose(found.expected, counts / 4)
+    assert found.expected.sum(axis=1).tolist() == [10] * 4
+    assert abs(found.expected[:, 0].sum() - 20) > 2  # an even spread would give half to each layer
 
 
 def test_activation_entropy_runs_from_none_to_the_logarithm_of_the_languages():

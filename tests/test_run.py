@@ -152,6 +152,18 @@ def test_a_table_that_reads_another_is_made_anew_when_that_one_is(run, tmp_path,
     assert computed(capsys) == {"first", "second"} and names["second"].value.item() == 8
 
 
+def test_the_untrained_twin_of_a_lab_model_is_its_step_0_under_the_same_settings(tmp_path):
+    asked = {"results": tmp_path, "n_sentences": 12, "corpus": "world"}
+    run = Run("lab/bloom-xs", "step000100", **asked)
+    assert run.untrained().folder == Run("lab/bloom-xs", "step000000", **asked).folder
+    assert run.untrained() is run.untrained()
+    assert run.untrained().untrained() is run.untrained()
+
+
+def test_a_model_that_is_not_the_labs_has_no_untrained_twin(tmp_path):
+    assert Run("org/some-model", results=tmp_path).untrained() is None
+
+
 def test_a_patched_rule_is_not_read_back_where_it_is_not_patched(run, tmp_path, monkeypatch):
     source = """
 @run.table

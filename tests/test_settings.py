@@ -78,7 +78,7 @@ def test_the_values_that_settings_allow_are_those_that_the_measures_know():
         ({"n_sentences": -5}, "n_sentences is -5; it must be at least 0"),
         ({"n_sentences": "ten"}, "n_sentences is 'ten', which is no int"),
         ({"languages": "eng_Latn xyz_Xxxx"}, "xyz_Xxxx"),
-        ({"rules": "zscore mine"}, "rules has 'mine'; it can have zscore, calibrated, lape, ap"),
+        ({"rules": "zscore mine"}, "rules has 'mine'; it can have distinctive, calibrated, zscore, lape, ap"),
         ({"doses": "0 two"}, "doses has 'two'"),
         ({"seed": True}, "seed is True, which is no int"),
         ({"corpus": ".."}, "corpus is '..', which names no corpus of its own"),

@@ -196,9 +196,8 @@ def rules_of(table: pd.DataFrame) -> list[str]:
 
 
 def rule_choice(table: pd.DataFrame) -> tuple[list[alt.Parameter], str]:
-    """A list of the rules that are in a table, the calibrated one first chosen."""
-    rules = rules_of(table)
-    return choice("rule", rules, first="calibrated" if "calibrated" in rules else None)
+    """A list of the rules that are in a table, the book's leading one first chosen."""
+    return choice("rule", rules_of(table))
 
 
 def step_slider(table: pd.DataFrame, text: str) -> tuple[list[alt.Parameter], str, alt.Title]:

@@ -7,32 +7,38 @@ from lingua_utils.charts import parts, theme
 
 
 def null_shares(null: pd.DataFrame) -> alt.Chart:
-    """Share of all neurons that each rule calls key to some language, really and with languages shuffled.
+    """Share of all neurons that each rule calls key to some language, beside its two nulls.
 
     Parameters
     ----------
     null : DataFrame
-        The ``region_null`` table of one run: ``rule``, ``share``, ``share_shuffled``.
+        The ``region_null`` table of one run: ``rule``, ``share``, ``share_shuffled``; and
+        ``share_untrained``, which may be missing or NaN where no untrained twin was measured.
     """
-    languages = {"share": "as they are", "share_shuffled": "shuffled"}
-    parts.need(null, ["rule", *languages])
-    rows = null.melt("rule", list(languages), "languages", "of_all").replace({"languages": languages})
-    colours = alt.Scale(domain=list(languages.values()), range=[theme.MEANING_SCORE, theme.BASELINE])
+    what = {"share": "as it is", "share_shuffled": "languages shuffled", "share_untrained": "untrained twin"}
+    parts.need(null, ["rule", "share", "share_shuffled"])
+    rows = null.melt("rule", [name for name in what if name in null], "of", "of_all").dropna()
+    rows = rows.replace({"of": what})
+    shown = [name for name in what.values() if name in set(rows["of"])]
+    colours = [theme.MEANING_SCORE, theme.BASELINE, theme.UNTRAINED][: len(shown)]
     bars = (
         parts.chart_of(rows)
         .mark_bar()
         .encode(
             parts.share_axis(alt.X, "of_all", "share of all neurons"),
             alt.Y("rule:N", title=None, sort=parts.rules_of(null)),
-            alt.Color("languages:N", scale=colours),
-            yOffset=alt.YOffset("languages:N", sort=list(languages.values())),
-            tooltip=parts.tips("rule", "languages", of_all=".1%"),
+            alt.Color("of:N", title="model", scale=alt.Scale(domain=shown, range=colours)),
+            yOffset=alt.YOffset("of:N", sort=shown),
+            tooltip=parts.tips("rule", "of", of_all=".1%"),
         )
     )
+    title = "Neurons that are key to some language"
+    if what["share_untrained"] not in shown:
+        title = alt.Title(title, subtitle="no untrained twin measured")
     return parts.finish(
-        bars.properties(width="container", height=36 * len(null)),
-        "Neurons that are key to some language",
-        "Share of neurons called key by each rule, with real and with shuffled languages.",
+        bars.properties(width="container", height=18 * len(shown) * len(null)),
+        title,
+        f"Share of neurons called key by each rule: {', '.join(shown)}.",
     )
 
 
@@ -116,6 +122,8 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
     parts.need(overlap, ["rule", "source", "target", "jaccard", "chance"])
     rows = parts.with_names(overlap, "source", "target").assign(excess=overlap.jaccard - overlap.chance)
     names = list(dict.fromkeys(rows.source))
+    # The overlap of a pair is the same either way round.
+    rows = rows[rows.source.map(names.index) > rows.target.map(names.index)]
     rules, rule = parts.rule_choice(rows)
     base = parts.chart_of(rows, rule).encode(
         *parts.square_axes(names, "target", "source"),

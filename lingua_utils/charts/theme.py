@@ -22,11 +22,19 @@ BASELINE = "#808080"
 
 # The two scores of the argument and the shares of variance keep their colours on every page.
 LANGUAGE_SCORE, MEANING_SCORE, REST = "#c2571a", "#2f7fc1", "#8c8c8c"
+# Of the same network before it has learned anything, as the baseline beside that of shuffling.
+UNTRAINED = "#8a7a20"
 
 # Models, rules and groups of sentences in the order in which they come; after six the hues go round.
 _SERIES = ["#2f7fc1", "#c2571a", "#2e8b57", "#8e5bb5", "#8a7a20", "#c0398b"]
 # The rules of the book, in the order in which they are shown.
-RULES = {"zscore": "#c2571a", "calibrated": "#2f7fc1", "lape": "#2e8b57", "ap": "#8e5bb5"}
+RULES = {
+    "distinctive": "#c0398b",
+    "calibrated": "#2f7fc1",
+    "zscore": "#c2571a",
+    "lape": "#2e8b57",
+    "ap": "#8e5bb5",
+}
 
 # Until the window is wide enough, one legend entry per row; static images have no window.
 _LEGEND_COLUMNS = "(containerSize()[0] || 700) > 500 ? {} : {}"

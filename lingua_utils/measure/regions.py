@@ -13,13 +13,13 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import chain
-from math import ceil, sqrt
+from functools import partial
+from math import ceil, floor, sqrt
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import false_discovery_control
+from scipy import stats
 
 from lingua_utils.measure.activations import Activations
 
@@ -30,6 +30,7 @@ BLOCK_BYTES = 2**26  # working memory of a block of neurons or of shuffles
 AP_SLAB = 64  # neurons read at a time
 AP_BLOCK = 2**15  # values sorted at a time, so that they stay in the processor's cache
 OUTER_SHARE = 0.1  # of the layers, at either end
+FEWEST_DISTINCTIVE = 4  # languages: with three the spread of the others is that of two numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +194,7 @@ class Selection:
 
 
 def key_regions(
-    activations: Activations | np.ndarray, rule: str | Rule = "calibrated", seed: int = 0, **settings: Any
+    activations: Activations | np.ndarray, rule: str | Rule = "distinctive", seed: int = 0, **settings: Any
 ) -> Regions:
     """Select the neurons that are key to each language.
 
@@ -201,32 +202,36 @@ def key_regions(
     ----------
     activations : Activations or array of shape [language, sentence, layer, neuron]
         Of translations: ``activations[a, i]`` and ``activations[b, i]`` mean the same.
-    rule : {"calibrated", "zscore", "lape", "ap"}, or a function
+    rule : {"distinctive", "calibrated", "zscore", "lape", "ap"}, or a function
+        - ``"distinctive"``: does this language stand out from how languages ordinarily differ? Its mean
+          activation lies further from 0 than the other languages' means predict (:func:`distinctness`: a
+          leave-one-out t), at a false discovery ``rate`` (0.05; Benjamini and Hochberg) over all neurons and
+          languages. Needs 4 languages; a neuron that two languages share is hidden, as each widens what the
+          other is held against.
+        - ``"calibrated"``: do languages differ here at all? The language is prominent on the neuron
+          (:func:`prominence`: its mean activation goes beyond 0 and the languages' median) by more than a
+          ``margin`` of 0.5 standard deviations of a sentence, and what it goes beyond that is more than
+          shuffling languages within every meaning gives, at the same ``rate``. The null is pooled over
+          neurons. Up to half of the languages can share a neuron.
         - ``"zscore"``: the neuron score (:func:`neuron_scores`) stands more than ``threshold`` (2.0)
           population standard deviations above its mean over languages (Zeng et al. 2025). At most
           √(L − 1) can be reached, and languages that share a neuron push each other down.
-        - ``"calibrated"``: the language is prominent on the neuron (:func:`prominence`: its mean activation
-          goes beyond 0 and the languages' median by more than their ordinary differences, its own standard
-          error, and a ``margin`` of 0.5 standard deviations of a sentence) beyond what shuffling languages
-          within every meaning gives, at a false discovery ``rate`` (0.05; Benjamini and Hochberg) over all
-          neurons and languages. The null is pooled over neurons. Up to half of the languages can share a
-          neuron.
         - ``"lape"``: activation probability entropy (Tang et al. 2024). The ``share`` (0.01) of all neurons
           with the lowest entropy over languages of P(activation > 0), among those that are active in some
           language more often than the ``activity`` (0.95) quantile of all probabilities; each goes to the
           languages where it passes that quantile. Probabilities count content tokens; of a plain array,
-          sentences, as the null always does.
+          sentences.
         - ``"ap"``: the ``share`` (0.01) of all neurons whose mean activation detects the language best among
           all sentences by average precision, and, with ``bottom`` (True), the share that does worst, as they
           are silent in it (Kojima et al. 2024, who take 1,000 of each; ``k`` gives such a number instead).
         - A function of the activations (and of your ``settings``) that returns a bool array [language, layer,
           neuron], or that and a score of the same shape. Its null comes with it: the function is run again on
-          ``n_shuffles`` (20) shuffles, whose ``positive`` counts sentences and not tokens.
+          ``n_shuffles`` (20) shuffles, in which sentences keep their own counts of tokens.
     seed : int
         Seed of the shuffles.
     **settings
-        Of the rule, as named above, and ``n_shuffles`` (20, for ``lape`` 5; ``calibrated`` takes more when
-        neurons are few).
+        Of the rule, as named above, and ``n_shuffles`` (20, for ``lape`` and ``ap`` 5; ``calibrated`` takes
+        more when neurons are few, and rules at a rate take fewer when they are many).
 
     Returns
     -------
@@ -235,8 +240,9 @@ def key_regions(
     Raises
     ------
     ValueError
-        For an unknown rule or setting; fewer than 2 languages or sentences; no shuffles; a z that cannot
-        occur; a function whose answer has another shape or holds no truth values.
+        For an unknown rule or setting; fewer than 2 languages or sentences, for ``distinctive`` fewer than 4
+        languages; no shuffles; a z that cannot occur; a function whose answer has another shape or holds no
+        truth values.
     """
     name, function = _named(rule)
     activations = _opened(activations)
@@ -270,8 +276,8 @@ def select_all(
 ) -> dict[str, Regions]:
     """Regions by several rules with their default settings, by name, from the same activations.
 
-    Without ``rules``, all of :data:`RULES` that can be had: ``zscore`` only where its threshold can be
-    reached (6 languages or more).
+    Without ``rules``, all of :data:`RULES` that can be had: ``distinctive`` with 4 languages or more,
+    ``zscore`` only where its threshold can be reached (6 languages or more).
 
     Raises
     ------
@@ -281,8 +287,8 @@ def select_all(
     activations = _opened(activations)
     if rules is None:
         threshold = inspect.signature(zscore).parameters["threshold"].default
-        few = len(activations.languages) <= threshold**2 + 1
-        rules = [name for name in RULES if not (few and name == "zscore")]
+        fewest = {"distinctive": FEWEST_DISTINCTIVE, "zscore": floor(threshold**2) + 2}
+        rules = [name for name in RULES if len(activations.languages) >= fewest.get(name, 2)]
     names = {rule: _named(rule)[0] for rule in rules}
     if len(set(names.values())) < len(names):
         raise ValueError(f"rules are named {', '.join(names.values())}; give each function a name of its own")
@@ -352,32 +358,53 @@ def _shuffled(activations: Activations, dealt: np.ndarray) -> Activations:
         activations,
         fingerprint="",
         n_tokens=activations.n_tokens[dealt, np.arange(activations.n_sentences)],
-        _values=_Shuffled(activations, dealt),
-        _positive=_Shuffled(activations, dealt, lambda values: (values > 0).mean(axis=1)),
+        n_content=activations.n_content[dealt, np.arange(activations.n_sentences)],
+        _values=_Shuffled(activations, dealt, Activations.layer),
+        _n_positive=_Shuffled(activations, dealt, Activations.n_positive),
         _chosen=None,
     )
 
 
 class _Shuffled(Sequence):
-    """A function of layers in which the languages of every meaning have changed places, when asked for."""
+    """What is read of layers, the languages of every meaning having changed places, when asked for."""
 
     def __init__(
-        self,
-        activations: Activations,
-        dealt: np.ndarray,
-        function: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+        self, activations: Activations, dealt: np.ndarray, read: Callable[[Activations, int], np.ndarray]
     ) -> None:
-        self._activations, self._dealt, self._function = activations, dealt, function
+        self._activations, self._dealt, self._read = activations, dealt, read
 
     def __len__(self) -> int:
         return len(self._activations.layers)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        values = self._activations.layer(index)
-        return self._function(values[self._dealt, np.arange(values.shape[1])])
+        values = self._read(self._activations, index)
+        return values[self._dealt, np.arange(values.shape[1])]
 
 
 # -- the rules
+
+
+def distinctive(activations: Activations, seed: int, rate: float = 0.05, n_shuffles: int = 20) -> Selection:
+    """Languages that stand out from how the other languages differ, at a false discovery rate."""
+    n_languages = len(activations.languages)
+    if n_languages < FEWEST_DISTINCTIVE:
+        raise ValueError(
+            f"distinctive has {n_languages} languages; it needs at least {FEWEST_DISTINCTIVE}, to tell one "
+            "from how the others differ: add languages, or take the rule calibrated"
+        )
+    n_shuffles = _affordable(n_shuffles, n_languages * sum(activations.widths))
+    layers = []
+    for i in range(len(activations.layers)):
+        values = activations.layer(i)
+        deals = _deals(*values.shape[:2], n_shuffles, seed)
+        parts = [distinctness(*_in_blocks(_means, values, deal)).astype(np.float32) for deal in deals]
+        layers.append(np.concatenate(parts))
+    statistic = np.concatenate(layers, axis=2)
+    # Twice one tail: a neuron around 0 has an outward direction on either side.
+    region, *by_chance = (
+        _discoveries(np.minimum(1, 2 * stats.t.sf(found, n_languages - 2)), rate) for found in statistic
+    )
+    return _beside_chance(activations, region, statistic[0], by_chance, n_shuffles=n_shuffles)
 
 
 def zscore(activations: Activations, seed: int, threshold: float = 2.0, n_shuffles: int = 20) -> Selection:
@@ -410,67 +437,58 @@ def calibrated(
     activations: Activations, seed: int, rate: float = 0.05, margin: float = 0.5, n_shuffles: int = 20
 ) -> Selection:
     """Prominent languages, at a false discovery rate against shuffled languages."""
-    n_languages, n_layers = len(activations.languages), len(activations.layers)
-    n_tests = n_languages * sum(activations.widths)
-    n_shuffles = min(max(n_shuffles, ceil(NULL_VALUES / n_tests)), max(2, NULL_LIMIT // n_tests))
+    n_tests = len(activations.languages) * sum(activations.widths)
+    n_shuffles = _affordable(max(n_shuffles, ceil(NULL_VALUES / n_tests)), n_tests)
     layers = []
-    for i in range(n_layers):
+    for i in range(len(activations.layers)):
         values = activations.layer(i)
-        size = values.shape[:2]
-        deals = chain([_unshuffled(*size)], _shuffles(*size, n_shuffles, seed))
-        parts = [prominence(values, deal, margin) for deal in deals]
+        parts = [prominence(values, deal, margin) for deal in _deals(*values.shape[:2], n_shuffles, seed)]
         layers.append([np.concatenate(part) for part in zip(*parts, strict=True)])
-    # As they are first, then the shuffles.
-    statistic, material = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
+    statistic, least = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
     null = np.sort(statistic[1:], axis=None)
+    # The hypothesis is that the distance is the margin at most, and it is rejected by what goes beyond that.
+    # To filter by the margin what is found without it would leave the false ones, and void the rate.
     region, *by_chance = (
-        _discoveries(_pooled_p_values(found, null), rate) & enough
-        for found, enough in zip(statistic, material, strict=True)
+        _discoveries(_pooled_p_values(found - within, null), rate)
+        for found, within in zip(statistic, least, strict=True)
     )
-    ends = np.cumsum(activations.widths)[:-1]
-    return Selection(
-        region=np.split(region, ends, axis=1),
-        score=np.split(statistic[0], ends, axis=1),
-        expected=_expected(by_chance, ends),
-        expected_share=float(np.mean([selected.any(axis=0).mean() for selected in by_chance])),
-        settings={"n_shuffles": n_shuffles},
-    )
+    return _beside_chance(activations, region, statistic[0], by_chance, n_shuffles=n_shuffles)
 
 
 def lape(
     activations: Activations, seed: int, share: float = 0.01, activity: float = 0.95, n_shuffles: int = 5
 ) -> Selection:
     """The neurons of lowest activation probability entropy, each to the languages that it is active in."""
-    n_languages, n_layers = len(activations.languages), len(activations.layers)
-    ends = np.cumsum(activations.widths)[:-1]
+    n_layers, n_content = len(activations.layers), activations.n_content
     probability = np.concatenate([activations.positive(i) for i in range(n_layers)], axis=1)
     region, entropy = _low_entropy(probability, share, activity)
-    score = np.broadcast_to(np.log(n_languages) - entropy, probability.shape)
-    shuffled = [
-        np.concatenate([
-            _shuffled_sums(activations.layer(i), deal, lambda some: some > 0)
-            for deal in _shuffles(n_languages, activations.n_sentences, n_shuffles, seed)
-        ])
-        for i in range(n_layers)
-    ]  # fmt: skip
+    shuffled = []
+    for i in range(n_layers):
+        above = activations.n_positive(i)
+        # A sentence takes its tokens along: those above 0, and all of them.
+        shuffled.append([
+            _dealt_sums(above, deal) / (deal @ n_content.reshape(-1))[..., None]
+            for deal in _shuffles(*n_content.shape, n_shuffles, seed)
+        ])  # fmt: skip
     by_chance = [
-        _low_entropy(counts / activations.n_sentences, share, activity)[0]
-        for counts in np.concatenate(shuffled, axis=2)
+        _low_entropy(dealt, share, activity)[0]
+        for dealt in np.concatenate([np.concatenate(parts) for parts in shuffled], axis=2)
     ]
-    return Selection(
-        region=np.split(region, ends, axis=1),
-        score=np.split(score, ends, axis=1),
-        expected=_expected(by_chance, ends),
-        expected_share=float(np.mean([selected.any(axis=0).mean() for selected in by_chance])),
-    )
+    score = np.broadcast_to(np.log(len(probability)) - entropy, probability.shape)
+    return _beside_chance(activations, region, score, by_chance)
 
 
 def ap(
-    activations: Activations, seed: int, share: float = 0.01, k: int | None = None, bottom: bool = True
+    activations: Activations,
+    seed: int,
+    share: float = 0.01,
+    k: int | None = None,
+    bottom: bool = True,
+    n_shuffles: int = 5,
 ) -> Selection:
     """The neurons that detect a language best, and those that do worst, by average precision.
 
-    The rule selects the same number whatever the activations, so the null is that number spread evenly.
+    It selects as many of each language when they are shuffled: what the null tells is in which layers.
     """
     n_languages, n_neurons = len(activations.languages), sum(activations.widths)
     k = max(1, round(share * n_neurons)) if k is None else k
@@ -479,27 +497,47 @@ def ap(
         raise ValueError(
             f"k={k} neurons{' at either end' if bottom else ''}, but there are {n_neurons} in all"
         )
-    precision = np.concatenate(
-        [average_precision(activations.layer(i)) for i in range(len(activations.layers))], axis=1
+    labels = np.concatenate(
+        [deal.argmax(axis=1) for deal in _deals(n_languages, activations.n_sentences, n_shuffles, seed)]
     )
-    order = np.argsort(precision, axis=1, kind="stable")
-    region = np.zeros(precision.shape, dtype=bool)
-    np.put_along_axis(region, order[:, -k:], True, axis=1)
+    precision = np.concatenate(
+        [_precision(activations.layer(i), labels) for i in range(len(activations.layers))], axis=2
+    )
+    order = np.argsort(precision, axis=2, kind="stable")
+    regions = np.zeros(precision.shape, dtype=bool)
+    np.put_along_axis(regions, order[..., -k:], True, axis=2)
     if bottom:
-        np.put_along_axis(region, order[:, :k], True, axis=1)
+        np.put_along_axis(regions, order[..., :k], True, axis=2)
+    score = np.abs(precision[0] - 1 / n_languages)
+    return _beside_chance(activations, regions[0], score, regions[1:], k=k)
+
+
+RULES: dict[str, Rule] = {rule.__name__: rule for rule in (distinctive, calibrated, zscore, lape, ap)}
+"""The rules by name, the leading one first; what stands here when a rule is asked for is what selects."""
+
+
+def _beside_chance(
+    activations: Activations,
+    region: np.ndarray,
+    score: np.ndarray,
+    by_chance: Sequence[np.ndarray],
+    **settings: Any,
+) -> Selection:
+    """What a rule selects beside what it does after each shuffle; arrays [language, neuron of any layer]."""
     ends = np.cumsum(activations.widths)[:-1]
-    evenly = selected * np.array(activations.widths) / n_neurons
+    counts = [[part.sum(axis=1) for part in np.split(selected, ends, axis=1)] for selected in by_chance]
     return Selection(
         region=np.split(region, ends, axis=1),
-        score=np.split(np.abs(precision - 1 / n_languages), ends, axis=1),
-        expected=np.tile(evenly, (n_languages, 1)),
-        expected_share=1 - (1 - selected / n_neurons) ** n_languages,
-        settings={"k": k},
+        score=np.split(score, ends, axis=1),
+        expected=np.mean(counts, axis=0).T,
+        expected_share=float(np.mean([selected.any(axis=0).mean() for selected in by_chance])),
+        settings=settings,
     )
 
 
-RULES: dict[str, Rule] = {"zscore": zscore, "calibrated": calibrated, "lape": lape, "ap": ap}
-"""The rules by name; what stands here when a rule is asked for is what selects."""
+def _affordable(n_shuffles: int, n_tests: int) -> int:
+    """As many shuffles as are asked for, where their statistics do not take too much memory."""
+    return min(n_shuffles, max(2, NULL_LIMIT // n_tests))
 
 
 def _shuffled_scores(
@@ -508,8 +546,8 @@ def _shuffled_scores(
     """Neuron scores after each shuffle, shape [shuffle, language, neuron], a few shuffles at a time."""
     values, scale = activations.layer(layer), weights[..., None].astype(np.float32)
     for deal in _shuffles(*values.shape[:2], n_shuffles, seed):
-        totals = _shuffled_sums(values, deal, lambda some: some * scale)
-        squares = _shuffled_sums(values, deal, lambda some: np.square(some * scale))
+        totals = _dealt_sums(values, deal, lambda some: some * scale)
+        squares = _dealt_sums(values, deal, lambda some: np.square(some * scale))
         yield _pair_scores(totals, squares, activations.n_sentences)
 
 
@@ -531,12 +569,6 @@ def _low_entropy(probability: np.ndarray, share: float, activity: float) -> tupl
     region = np.zeros(probability.shape, dtype=bool)
     region[:, kept] = active[:, kept]
     return region, entropy
-
-
-def _expected(by_chance: list[np.ndarray], ends: np.ndarray) -> np.ndarray:
-    """Mean count over shuffles, shape [language, layer], of selections of shape [language, neuron]."""
-    counts = [[part.sum(axis=1) for part in np.split(selected, ends, axis=1)] for selected in by_chance]
-    return np.mean(counts, axis=0).T
 
 
 def _shuffles(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> Iterator[np.ndarray]:
@@ -561,13 +593,14 @@ def _shuffles(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> 
         yield deal.reshape(count, n_languages, -1)
 
 
-def _unshuffled(n_languages: int, n_meanings: int) -> np.ndarray:
-    """The shuffle that shuffles nothing, in the form of :func:`_shuffles`."""
-    return np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
+def _deals(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> Iterator[np.ndarray]:
+    """The shuffle that shuffles nothing, alone, and then those of :func:`_shuffles`."""
+    yield np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
+    yield from _shuffles(n_languages, n_meanings, n_shuffles, seed)
 
 
-def _shuffled_sums(
-    values: np.ndarray, deal: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+def _dealt_sums(
+    values: np.ndarray, deal: np.ndarray, function: Callable[[np.ndarray], np.ndarray] = np.asarray
 ) -> np.ndarray:
     """Sums over the sentences that each language is dealt, a few neurons at a time.
 
@@ -590,6 +623,76 @@ def _shuffled_sums(
         block = np.asarray(function(values[:, :, some]), dtype=np.float32)
         sums[:, :, some] = deal @ block.reshape(n_languages * n_meanings, -1)
     return sums
+
+
+def distinctness(means: np.ndarray, errors: np.ndarray | float = 0.0) -> np.ndarray:
+    """How far a language's mean goes outwards beyond what the other languages' means predict.
+
+    With m and s the mean and standard deviation (L − 2 degrees of freedom) of the other languages' means, the
+    statistic is the distance of a_l from the interval between 0 and m, over the standard error of predicting
+    one more language, √(max(s, e_l)² + s² / (L − 1)). Where a_l lies outwards of m and its own standard error
+    e_l is no larger than s, it is the externally studentised residual of a_l among the languages: Student's t
+    with L − 2 degrees of freedom if the means are drawn from one normal distribution, whatever its mean and
+    width. e_l keeps a language of which less is known, or a rare large value, from standing out by it.
+
+    Outwards from 0, of either sign, as in :func:`prominence`. Since a neuron around 0 has two such sides, a
+    p-value is twice the upper tail; where all languages are on one side, that is up to two times too large.
+
+    Parameters
+    ----------
+    means : array, shape [..., language, neuron]
+        Mean activation of each of at least 3 languages.
+    errors : float or array of the same shape
+        Their standard errors.
+
+    Returns
+    -------
+    array, float64, of the same shape
+        Negative where a_l lies between 0 and m; 0 where nothing differs.
+
+    Examples
+    --------
+    >>> distinctness(np.array([[1.0], [2.0], [3.0], [6.0]])).round(2).ravel().tolist()
+    [-1.11, -0.57, 0.0, 3.46]
+    """
+    n_languages = means.shape[-2]
+    means = np.asarray(means, dtype=np.float64)
+    centre = means.mean(axis=-2, keepdims=True)
+    others = centre - (means - centre) / (n_languages - 1)
+    # What the others' squares around their own mean add up to, from those around the mean of all.
+    apart = np.square(means - centre)
+    squares = apart.sum(axis=-2, keepdims=True) - apart * n_languages / (n_languages - 1)
+    variance = np.maximum(squares, 0) / (n_languages - 2)
+    beyond = np.abs(means) - np.maximum(np.sign(means) * others, 0)
+    scale = np.sqrt(np.maximum(variance, np.square(errors)) + variance / (n_languages - 1))
+    return np.divide(beyond, scale, out=np.zeros_like(means), where=scale > 0)
+
+
+def _in_blocks(function: Callable, values: np.ndarray, deal: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What a function of values and deal returns, arrays [..., neuron], made a few neurons at a time."""
+    n_languages, n_meanings, n_neurons = values.shape
+    at_once = max(1, BLOCK_BYTES // (4 * (2 * n_languages * n_meanings + 4 * deal.shape[0] * n_languages)))
+    blocks = [function(values[:, :, start : start + at_once], deal) for start in range(0, n_neurons, at_once)]
+    return tuple(np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True))
+
+
+def _means(values: np.ndarray, deal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the sentences that each language is dealt, and its standard error.
+
+    The error is that of a difference between languages: each meaning's mean over languages is taken off.
+    Float32, both of shape [shuffle, language, neuron].
+    """
+    n_languages, n_meanings, n_neurons = values.shape
+    centre = values.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    apart = np.asarray(values - values.mean(axis=0), dtype=np.float32)
+    around = np.asarray(values - centre, dtype=np.float32)
+    # What a sentence adds beyond its meaning sums to the same as what it adds beyond the grand mean.
+    sums = deal @ around.reshape(-1, n_neurons)
+    squares = deal @ np.square(apart).reshape(-1, n_neurons)
+    variance = (squares - sums**2 / n_meanings) / max(n_meanings - 1, 1) * n_languages / (n_languages - 1)
+    # Below float32 resolution a difference is rounding, not language.
+    resolution = 4 * np.finfo(np.float32).eps * np.sqrt(np.mean(np.square(values), axis=(0, 1)))
+    return centre + sums / n_meanings, np.sqrt(np.maximum(variance, 0) / n_meanings + resolution**2)
 
 
 def prominence(values: np.ndarray, deal: np.ndarray, margin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -617,34 +720,16 @@ def prominence(values: np.ndarray, deal: np.ndarray, margin: float = 0.0) -> tup
     Returns
     -------
     statistic : array, float32, shape [shuffle, language, neuron]
-    material : bool array of the same shape
-        Whether the distance exceeds the margin: with enough sentences any distance is certain, but few
+    least : array of the same shape
+        What the statistic would be at the margin: with enough sentences any distance is certain, but few
         matter.
     """
-    n_languages, n_meanings, n_neurons = values.shape
-    at_once = max(1, BLOCK_BYTES // (4 * (2 * n_languages * n_meanings + 4 * deal.shape[0] * n_languages)))
-    blocks = [
-        _prominence(values[:, :, start : start + at_once], deal, margin)
-        for start in range(0, n_neurons, at_once)
-    ]
-    statistic, material = (np.concatenate(parts, axis=2) for parts in zip(*blocks, strict=True))
-    return statistic, material
+    return _in_blocks(partial(_prominence, margin=margin), values, deal)
 
 
 def _prominence(values: np.ndarray, deal: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    n_languages, n_meanings, n_neurons = values.shape
-    centre = values.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-    apart = np.asarray(values - values.mean(axis=0), dtype=np.float32)
-    around = np.asarray(values - centre, dtype=np.float32)
-    # What a sentence adds beyond its meaning sums to the same as what it adds beyond the grand mean.
-    sums = deal @ around.reshape(-1, n_neurons)
-    squares = deal @ np.square(apart).reshape(-1, n_neurons)
-    variance = (squares - sums**2 / n_meanings) / max(n_meanings - 1, 1) * n_languages / (n_languages - 1)
-    mean = centre + sums / n_meanings
-    # Below float32 resolution a difference is rounding, not language.
-    resolution = 4 * np.finfo(np.float32).eps * np.sqrt(np.mean(np.square(values), axis=(0, 1)))
-    error = np.sqrt(np.maximum(variance, 0) / n_meanings + resolution**2)
-
+    n_languages = len(values)
+    mean, error = _means(values, deal)
     ordered = np.sort(mean, axis=1)
     middle = ordered[:, (n_languages - 1) // 2 : n_languages // 2 + 1]
     nearest = np.argmin(np.abs(middle), axis=1)[:, None]
@@ -654,16 +739,20 @@ def _prominence(values: np.ndarray, deal: np.ndarray, margin: float) -> tuple[np
     ordinary = np.where(outward > 0, median - low, high - median)
     scale = np.sqrt(np.maximum(error**2, ordinary**2 - error**2))
     beyond = np.abs(mean) - np.maximum(outward * median, 0)
-    statistic = np.divide(beyond, scale, out=np.zeros_like(mean), where=scale > 0)
     # What is left of a sentence without its meaning and its language; means of sizes shrug at outliers.
+    apart = values - values.mean(axis=0)
     rest = np.abs(apart - apart.mean(axis=1, keepdims=True)).mean(axis=(0, 1))
     typical = MEAN_SIZE * rest * np.sqrt(n_languages / (n_languages - 1))
-    return statistic, beyond > margin * typical
+    statistic, least = (
+        np.divide(distance, scale, out=np.zeros_like(mean), where=scale > 0)
+        for distance in (beyond, margin * typical)
+    )
+    return statistic, least
 
 
 def _discoveries(p_values: np.ndarray, rate: float) -> np.ndarray:
     """Which of many hypotheses to reject at a false discovery rate (Benjamini and Hochberg 1995)."""
-    return (false_discovery_control(p_values.ravel()) <= rate).reshape(p_values.shape)
+    return (stats.false_discovery_control(p_values.ravel()) <= rate).reshape(p_values.shape)
 
 
 def _pooled_p_values(statistic: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -708,37 +797,45 @@ def average_precision(values: np.ndarray) -> np.ndarray:
     array, float64, shape [language, neuron]
         Above 0 and at most 1; about 1 / L for a neuron that knows nothing of languages.
     """
+    return _precision(values, np.repeat(np.arange(len(values)), values.shape[1])[None])[0]
+
+
+def _precision(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Average precision by several labellings of the sentences, each sorted once.
+
+    ``labels`` are ints of shape [labelling, language · sentence], as many of each language; the answer has
+    shape [labelling, language, neuron].
+    """
     n_languages, _, n_neurons = values.shape
+    labels = labels.astype(np.min_scalar_type(n_languages - 1))  # small ones sort faster
     starts = range(0, n_neurons, AP_SLAB)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        slabs = pool.map(lambda start: _slab_precision(values[:, :, start : start + AP_SLAB]), starts)
-        return np.concatenate([np.empty((n_languages, 0)), *slabs], axis=1)
+        slabs = pool.map(lambda start: _slab_precision(values[:, :, start : start + AP_SLAB], labels), starts)
+        return np.concatenate([np.empty((len(labels), n_languages, 0)), *slabs], axis=2)
 
 
-def _slab_precision(values: np.ndarray) -> np.ndarray:
+def _slab_precision(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Average precision of a few neurons, block by block as fits the processor's cache."""
     n_languages, n_sentences, n_neurons = values.shape
     rows = np.ascontiguousarray(values.reshape(-1, n_neurons).T)
-    labels = np.repeat(np.arange(n_languages), n_sentences).astype(np.min_scalar_type(n_languages - 1))
     reciprocals = 1 / np.arange(1, rows.shape[1] + 1)
-    precision = np.empty((n_neurons, n_languages))
+    precision = np.empty((len(labels), n_neurons, n_languages))
     height = max(1, AP_BLOCK // rows.shape[1])
     for start in range(0, n_neurons, height):
         some_rows = rows[start : start + height]
         order = np.argsort(-some_rows, axis=1)
         ordered = _take(some_rows, order)
         tied = ordered[:, 1:] == ordered[:, :-1]
-        # A stable sort of the ordered labels lists, language by language, the places its sentences have.
-        places = np.argsort(labels.take(order), axis=1, kind="stable")
-        weights = reciprocals.take(places)
         some = np.flatnonzero(tied.any(axis=1))
-        if some.size:
-            from_ties = _settle_ties(weights, places, tied, some, n_languages)
-        found = weights.reshape(-1, n_languages, n_sentences) @ np.arange(1.0, n_sentences + 1)
-        if some.size:
+        for labelling, found in zip(labels, precision[:, start : start + height], strict=True):
+            # A stable sort of the ordered labels lists, language by language, the places its sentences have.
+            places = np.argsort(labelling.take(order), axis=1, kind="stable")
+            weights = reciprocals.take(places)
+            from_ties = _settle_ties(weights, places, tied, some, n_languages) if some.size else 0
+            found[:] = weights.reshape(-1, n_languages, n_sentences) @ np.arange(1.0, n_sentences + 1)
             found[some] += from_ties
-        precision[start : start + height] = found / n_sentences
-    return precision.T
+            found /= n_sentences
+    return precision.transpose(0, 2, 1)
 
 
 def _settle_ties(

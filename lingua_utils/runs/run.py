@@ -16,7 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ LIBRARIES = (
 _CODE_OF = {
     "activations": "lingua_utils.measure.activations",
     "regions": "lingua_utils.measure.regions",
+    "untrained": "lingua_utils.measure.regions",
     "loaded": "lingua_utils.models.loading",
 }
 MANIFEST = "manifest.json"
@@ -218,6 +219,18 @@ class Run:
         chosen = self.settings.names("rules") if rules is None else tuple(rules)
         selected = ("regions", chosen)
         return self._remembered(selected, lambda: select_all(self.activations(), chosen, self.seed))
+
+    def untrained(self) -> Run | None:
+        """The run of the same model with its weights as drawn; None where there is no such twin.
+
+        Of a lab model that is its step 0.
+        """
+        if not self.settings.model_id.startswith("lab/"):
+            return None
+        twin = replace(self.settings, revision="step000000")
+        if twin == self.settings:
+            return self
+        return self._remembered("untrained", lambda: Run.of(twin, self.results))
 
     def _remembered(self, name: Any, make: Callable[[], Any]) -> Any:
         if name not in self._memory:

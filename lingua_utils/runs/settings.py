@@ -19,7 +19,7 @@ from lingua_utils.text import corpus as corpora
 from lingua_utils.text.languages import check_languages
 
 TASKS = ("cloze", "transfer", "translation", "xstorycloze")
-RULES = ("zscore", "calibrated", "lape", "ap")
+RULES = ("distinctive", "calibrated", "zscore", "lape", "ap")
 # What makes a run another point of the same picture; everything else that differs makes it another picture.
 WHICH_MODEL = ("model_id", "revision", "training_seed")
 
@@ -71,7 +71,7 @@ class RunSettings:
     )
     task: str = _setting("cloze", "what is asked", TASKS, of="accuracy tasks")
     n_items: int = _setting(100, "items per language", at_least=1, of="accuracy tasks")
-    task_rule: str = _setting("calibrated", "whose regions are then silenced", RULES, of="tasks")
+    task_rule: str = _setting("calibrated", "rule to silence by", RULES, of="tasks")
     silenced_items: int = _setting(100, "items per language with a region silenced", at_least=1, of="tasks")
     task_controls: int = _setting(1, "random regions beside each", at_least=0, of="tasks")
 
