@@ -75,8 +75,9 @@ class _Layer:
         if scale == "centred":
             return centred
         squares = np.zeros((1, 1, self.shape[2]))
-        for _, neurons, tile in centred.tiles():
-            squares[:, :, neurons] += np.einsum("lmn,lmn->n", tile, tile)
+        with np.errstate(invalid="ignore", over="ignore"):  # as in gram
+            for _, neurons, tile in centred.tiles():
+                squares[:, :, neurons] += np.einsum("lmn,lmn->n", tile, tile)
         spread = np.sqrt(squares / (self.shape[0] * self.shape[1]))
         varies = spread > ROUNDING * np.abs(centred.centre)
         return replace(centred, spread=np.where(varies, spread, np.inf))
@@ -95,7 +96,7 @@ class _Layer:
 
     def floor(self) -> np.ndarray | float:
         """Squared norm, shape [language or 1, 1], at which a vector is nothing but rounding."""
-        if self.centre is None:
+        if self.centre is None or not np.isfinite(self.centre).all():
             return 0.0
         centre = self.centre if self.spread is None else self.centre / self.spread
         return ROUNDING**2 * np.square(centre).sum(axis=-1)
@@ -268,6 +269,8 @@ class Vectors:
             For a vector of norm 0 or one that is not finite; the message names language and sentence.
         """
         wrong = np.argwhere(~(np.isfinite(self.squared_norms) & (self.squared_norms > 0)))
+        if len(wrong) and self.scale != "raw" and not np.isfinite(self.squared_norms).all():
+            return self._rescaled("raw").weights  # one number that is not finite spoils the mean of all
         if len(wrong):
             language, sentence = wrong[0]
             first = self.layers[0]
