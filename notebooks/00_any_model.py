@@ -103,21 +103,23 @@ captured
 # %%
 def scores():
     """LRDS and SADS of each layer, with interval and null."""
-    for layer, vectors in captured.by_layer("standardised"):
+    for layer, vectors in captured.by_layer():
         key = {"layer": layer, "layer_index": vectors.layer_index, "scale": "standardised", "kind": "all"}
-        null = measure.permutation_null(vectors, n_permutations=20, seed=run.seed)
+        null = measure.permutation_null(vectors, seed=run.seed)
         yield key | measure.pair_means(vectors).row() | null.row()
 
 
 similarity = pd.DataFrame(scores())
-draw.scores_by_layer(similarity, scale="standardised")
+draw.scores_by_layer(measure.with_limits(similarity))
 
 # %% [markdown]
 # Is a sentence's nearest neighbour in another language its translation?
 
 # %%
 found = pd.concat(
-    measure.retrieval(vectors).assign(layer=layer, layer_index=vectors.layer_index, kind="all")
+    measure.retrieval(vectors, gallery=run.settings.gallery, seed=run.seed).assign(
+        layer=layer, layer_index=vectors.layer_index, kind="all"
+    )
     for layer, vectors in captured.by_layer()
 )
 draw.retrieval_map(found)

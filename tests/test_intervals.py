@@ -64,7 +64,7 @@ def test_a_ratio_of_few_meanings_has_the_wider_limits_of_students_t():
 
 
 def correlated_grids(n, rng):
-    """Values under the null on a grid of 8 checkpoints × 5 layers that depend on each other, of any spread."""
+    """Values under the null of a grid, 8 checkpoints × 5 layers, that depend on each other."""
     walk = 0.6 * rng.normal(size=(n, 8, 1)) + 0.6 * rng.normal(size=(n, 1, 5)) + rng.normal(size=(n, 8, 5))
     return 0.1 + walk * np.geomspace(0.01, 100, 40).reshape(8, 5)
 
@@ -89,7 +89,7 @@ def test_limits_are_studentised_by_point():
 
 def test_too_few_permutations_for_the_limits_are_refused_with_the_number_needed():
     assert np.isfinite(simultaneous_limits(np.arange(19.0)[:, None])).all()
-    with pytest.raises(ValueError, match="18 permutations are too few .* at least 19"):
+    with pytest.raises(ValueError, match=r"18 permutations are too few .* at least 19"):
         simultaneous_limits(np.zeros((18, 3)))
 
 

@@ -488,9 +488,7 @@ def test_the_null_is_made_of_scores_of_shuffled_sentences():
     ]
     swaps = list(itertools.product([0, 1], repeat=3))
     by_language = [
-        raw_means(
-            np.stack([vectors[list(s), range(3)], vectors[[1 - x for x in s], range(3)]])
-        ).lrds
+        raw_means(np.stack([vectors[list(s), range(3)], vectors[[1 - x for x in s], range(3)]])).lrds
         for s in swaps
     ]
     null = similarity.permutation_null(vectors, 50, scale="raw")

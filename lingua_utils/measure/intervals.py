@@ -110,13 +110,12 @@ def simultaneous_limits(null: np.ndarray, level: float = 0.95) -> np.ndarray:
     return np.where(varies, mean + greatest * spread, mean)
 
 
-def ratio(
-    above: float, above_se: float, below: float, below_se: float, df: float = np.inf
-) -> Estimate:
+def ratio(above: float, above_se: float, below: float, below_se: float, df: float = np.inf) -> Estimate:
     """A ratio of two independent estimates with Fieller's interval.
 
-    ``df`` are the degrees of freedom of their standard errors, where these are few. When the denominator cannot be told from 0, the upper limit is infinite; when the numerator cannot be
-    either, nothing is known and both are.
+    When the denominator cannot be told from 0, the upper limit is infinite; when the numerator cannot be
+    either, nothing is known and both are. ``df`` are the degrees of freedom of the standard errors, where
+    these are few: of scores over M meanings, M − 1.
 
     Examples
     --------
