@@ -106,7 +106,7 @@ def scores():
     for layer, vectors in captured.by_layer():
         key = {"layer": layer, "layer_index": vectors.layer_index, "scale": "standardised", "kind": "all"}
         null = measure.permutation_null(vectors, seed=run.seed)
-        yield key | measure.pair_means(vectors).row() | null.row()
+        yield key | measure.pair_means(vectors).row() | null.row() | null.draws()
 
 
 similarity = pd.DataFrame(scores())

@@ -135,7 +135,7 @@ assert np.allclose(corrected(few), (fast.lrds, fast.sads), atol=1e-6)
 
 # %% [markdown]
 # Beside each score stands its null: languages shuffled within each meaning for LRDS, meanings shuffled within each language for SADS.
-# Of many layers one may lie above its own null by chance; the dotted line is the limit that all of them stay below together, 95 times in 100.
+# Of many layers one may lie above its own null by chance; the dotted line (standardised only) is the limit that all of them stay below together, 95 times in 100.
 # The intervals leave out one meaning at a time.
 
 
@@ -149,11 +149,12 @@ def similarity():
                 key = {"layer": layer, "layer_index": vectors.layer_index, "scale": scale, "kind": kind}
                 counts = {"n_languages": vectors.shape[0], "n_sentences": vectors.shape[1]}
                 null = measure.permutation_null(vectors, seed=run.seed, scale=scale)
-                yield key | counts | measure.pair_means(vectors, scale=scale).row() | null.row()
+                scores = measure.pair_means(vectors, scale=scale).row() | null.row()
+                yield key | counts | scores | (null.draws() if scale == "standardised" else {})
 
 
 # %% tags=["hide-input"]
-limited = measure.with_limits(similarity.query("layer != 'all'"))
+limited = measure.with_limits(similarity[similarity.layer != "all"])
 draw.scores_by_layer(limited)
 
 # %% tags=["hide-input"]
@@ -173,6 +174,7 @@ Markdown(
 #
 # Whatever the score, translations that are alike should be found among other sentences (how, is shown [further down](#can-a-sentence-be-found-by-its-meaning)).
 # Here are SADS and the share of translations found on each scale, beside the share of all variance that lies in the three neurons which vary most.
+# (Found raw and found centred are one and the same, since each language's mean is removed before looking.)
 
 
 # %%

@@ -515,10 +515,13 @@ def test_limits_hold_for_all_layers_and_checkpoints_of_a_grid_together():
     rows = []
     for model, step in itertools.product("ab", (0, 8)):
         for layer, vectors in activations(2, shape=(3, 20, 16)).by_layer():
-            key = {"model": model, "step": step, "layer": layer}
-            rows.append(key | similarity.permutation_null(vectors, 30, seed=step).row())
+            null = similarity.permutation_null(vectors, 30, seed=step)
+            rows.append({"model": model, "step": step, "layer": layer} | null.row() | null.draws())
     table = pd.DataFrame(rows)
     found = similarity.with_limits(table, ["model"])
+    without = similarity.with_limits(pd.concat([table, pd.DataFrame([{"model": "a"}])]), ["model"])
+    assert np.isnan(without.sads_null_limit.iloc[-1])
+    assert without.sads_null_limit.iloc[:-1].tolist() == found.sads_null_limit.tolist()
     for _, grid in found.groupby("model"):
         expected = simultaneous_limits(np.array(grid.sads_null_draws.to_list()).T)
         np.testing.assert_allclose(grid.sads_null_limit, expected)

@@ -93,15 +93,18 @@ class Null:
     lrds: np.ndarray
     sads: np.ndarray
 
-    def row(self) -> dict[str, Any]:
-        """Mean, central 95 % and each draw of both, as columns of a table."""
+    def row(self) -> dict[str, float]:
+        """Mean and central 95 % of both, as columns of a table."""
         row = {}
         for score in ("lrds", "sads"):
             draws = getattr(self, score)
             low, high = np.quantile(draws, [0.025, 0.975])
             row |= {f"{score}_null": draws.mean(), f"{score}_null_low": low, f"{score}_null_high": high}
-            row |= {f"{score}_null_draws": draws.astype(np.float32)}
         return row
+
+    def draws(self) -> dict[str, np.ndarray]:
+        """Both whole, as columns of a table from which :func:`with_limits` reads them."""
+        return {f"{score}_null_draws": getattr(self, score).astype(np.float32) for score in ("lrds", "sads")}
 
 
 def pair_means(vectors: Any, pairs: Pairs = None, scale: str = SCALES[0]) -> PairMeans:
@@ -294,7 +297,7 @@ def with_limits(similarity: pd.DataFrame, grids: Sequence[str] = ("kind", "scale
     Parameters
     ----------
     similarity : DataFrame
-        Rows of :meth:`Null.row`, of one run or of several with one corpus, languages and seed.
+        With the columns of :meth:`Null.draws`, of one run or of several with one corpus, languages and seed.
     grids : sequence of str
         Columns of what is not looked at together: the layers, and the checkpoints where there are several,
         of each combination of their values make one grid.
@@ -303,11 +306,12 @@ def with_limits(similarity: pd.DataFrame, grids: Sequence[str] = ("kind", "scale
     -------
     DataFrame
         A copy with ``lrds_null_limit`` and ``sads_null_limit``, see
-        :func:`lingua_utils.measure.intervals.simultaneous_limits` (95 %).
+        :func:`lingua_utils.measure.intervals.simultaneous_limits` (95 %); NaN in rows without draws.
     """
     similarity = similarity.copy()
     for score in ("lrds", "sads"):
-        draws = similarity.groupby(list(grids), sort=False, dropna=False)[f"{score}_null_draws"]
+        kept = similarity[similarity[f"{score}_null_draws"].notna()]
+        draws = kept.groupby(list(grids), sort=False, dropna=False)[f"{score}_null_draws"]
         similarity[f"{score}_null_limit"] = draws.transform(
             lambda points: simultaneous_limits(np.stack(points.to_list(), axis=1))
         )
