@@ -308,13 +308,13 @@ def with_limits(similarity: pd.DataFrame, grids: Sequence[str] = ("kind", "scale
         A copy with ``lrds_null_limit`` and ``sads_null_limit``, see
         :func:`lingua_utils.measure.intervals.simultaneous_limits` (95 %); NaN in rows without draws.
     """
-    similarity = similarity.copy()
+    similarity, rows = similarity.copy(), similarity.reset_index(drop=True)
     for score in ("lrds", "sads"):
-        kept = similarity[similarity[f"{score}_null_draws"].notna()]
-        draws = kept.groupby(list(grids), sort=False, dropna=False)[f"{score}_null_draws"]
-        similarity[f"{score}_null_limit"] = draws.transform(
+        kept = rows[rows[f"{score}_null_draws"].notna()]
+        limits = kept.groupby(list(grids), sort=False, dropna=False)[f"{score}_null_draws"].transform(
             lambda points: simultaneous_limits(np.stack(points.to_list(), axis=1))
         )
+        similarity[f"{score}_null_limit"] = limits.reindex(rows.index).to_numpy()
     return similarity
 
 
