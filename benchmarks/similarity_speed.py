@@ -47,7 +47,7 @@ def scores_by_script(vectors: Vectors) -> None:
             return (int(a[-1]) % 2 == int(b[-1]) % 2) == wanted
 
         similarity.pair_means(vectors, pairs=pairs)
-        similarity.permutation_null(vectors, pairs=pairs)
+        similarity.permutation_null(vectors, n_permutations=20, pairs=pairs)
 
 
 TABLES = {

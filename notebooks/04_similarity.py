@@ -219,15 +219,14 @@ Markdown(
 def similarity_by_script():
     """Standardised scores over pairs of languages with one script, and with two, with interval and null."""
     languages = run.activations().languages
-    written = [different_script(a, b) for a in languages for b in languages if a < b]
-    for script, wanted in (("different scripts", True), ("the same script", False)):
-        if wanted not in written:
-            continue
-        pairs = lambda a, b, wanted=wanted: different_script(a, b) == wanted  # noqa: E731
-        for layer, vectors in run.activations().by_layer():
-            null = measure.permutation_null(vectors, seed=run.seed, pairs=pairs)
+    written = {different_script(a, b) for a in languages for b in languages if a < b}
+    for layer, vectors in run.activations().by_layer():
+        for wanted in sorted(written, reverse=True):
+            pairs = lambda a, b, wanted=wanted: different_script(a, b) == wanted  # noqa: E731
+            null = measure.permutation_null(vectors, n_permutations=20, seed=run.seed, pairs=pairs)
+            named = {"pairs": "different scripts" if wanted else "the same script"}
             scores = measure.pair_means(vectors, pairs=pairs).row() | null.row()
-            yield {"pairs": script, "layer": layer, "layer_index": vectors.layer_index} | scores
+            yield named | {"layer": layer, "layer_index": vectors.layer_index} | scores
 
 
 # %% tags=["hide-input"]
