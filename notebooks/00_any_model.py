@@ -55,6 +55,7 @@ digits: str = ""  # of generated text; empty for its default: "none", "latin", "
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
 device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+gallery: int = 200  # sentences among which a translation is looked for
 rules: str = "default"  # rules that select key neurons; default: all that can be had
 silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
 silenced_languages: str = "default"  # whose regions are silenced; default: all
@@ -101,21 +102,23 @@ captured
 # %%
 def scores():
     """LRDS and SADS of each layer, with interval and null."""
-    for layer, vectors in captured.by_layer("standardised"):
+    for layer, vectors in captured.by_layer():
         key = {"layer": layer, "layer_index": vectors.layer_index, "scale": "standardised", "kind": "all"}
-        null = measure.permutation_null(vectors, n_permutations=20, seed=run.seed)
-        yield key | measure.pair_means(vectors).row() | null.row()
+        null = measure.permutation_null(vectors, seed=run.seed)
+        yield key | measure.pair_means(vectors).row() | null.row() | null.draws()
 
 
 similarity = pd.DataFrame(scores())
-draw.scores_by_layer(similarity, scale="standardised")
+draw.scores_by_layer(measure.with_limits(similarity))
 
 # %% [markdown]
 # Is a sentence's nearest neighbour in another language its translation?
 
 # %%
 found = pd.concat(
-    measure.retrieval(vectors).assign(layer=layer, layer_index=vectors.layer_index, kind="all")
+    measure.retrieval(vectors, gallery=run.settings.gallery, seed=run.seed).assign(
+        layer=layer, layer_index=vectors.layer_index, kind="all"
+    )
     for layer, vectors in captured.by_layer()
 )
 draw.retrieval_map(found)

@@ -54,6 +54,7 @@ digits: str = ""  # of generated text; empty for its default: "none", "latin", "
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
 device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
+gallery: int = 200  # sentences among which a translation is looked for
 rules: str = "default"  # rules that select key neurons; default: all that can be had
 silenced_rules: str = "default"  # whose regions are silenced; default: all of rules
 silenced_languages: str = "default"  # whose regions are silenced; default: all

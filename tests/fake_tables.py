@@ -52,7 +52,7 @@ def similarity(models=MODELS[:1], steps=STEPS, layers=LAYERS) -> pd.DataFrame:
     sads = 0.2 * rise * (table.kind != "unbridged") + 0.02 * table.layer_index
     for score, value in (("lrds", lrds), ("sads", sads)):
         around = {"": value, "_se": 0.01, "_low": value - 0.02, "_high": value + 0.02}
-        null = {"_null": 0.0, "_null_low": -0.01, "_null_high": 0.01}
+        null = {"_null": 0.0, "_null_low": -0.01, "_null_high": 0.01, "_null_limit": 0.02}
         table = table.assign(**{score + part: numbers for part, numbers in (around | null).items()})
     return collated(
         table.assign(n_languages=10, n_sentences=100, same_language=0.6, same_meaning=0.5, neither=0.3)
@@ -65,6 +65,15 @@ def retrieval(models=MODELS[:1], steps=STEPS, layers=LAYERS, languages=DEFAULT_L
     table = table[table.source != table.target]
     accuracy = 0.01 + 0.05 * np.log1p(table.step) + 0.01 * number(table.source + table.target)
     return collated(table.assign(accuracy=accuracy.clip(upper=1), mutual=0.1, chance=0.01, n_sentences=100))
+
+
+def scales(layers=LAYERS) -> pd.DataFrame:
+    """One run's retrieval on each scale, which neurons with much variance hide."""
+    table = grid(layer=layers, scale=SCALES)
+    found = np.where(table.scale == "standardised", 0.5, 0.1)
+    return table.assign(
+        found=found, found_low=found - 0.1, found_high=found + 0.1, chance=0.01, top_three=0.8
+    )
 
 
 def finished(table=similarity, layers=LAYERS) -> pd.DataFrame:

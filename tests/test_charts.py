@@ -55,6 +55,11 @@ CHARTS = {
         lambda: fake_tables.similarity(steps=(8,)),
         "sads_null",
     ),
+    "scores_by_scale": (
+        lambda table: similarity.scores_by_scale(fake_tables.similarity(steps=(8,)), table),
+        fake_tables.scales,
+        "top_three",
+    ),
     "variance_shares": (similarity.variance_shares, fake_tables.variance, "rest"),
     "variance_shares of one run": (
         similarity.variance_shares,
@@ -146,6 +151,30 @@ def test_a_missing_column_is_named(name):
 def test_scores_are_drawn_with_intervals_above_their_null(name):
     shown = fields(drawn(name))
     assert all(f'"field": "{column}"' in shown for column in ("low", "high", "null", "null_low", "null_high"))
+
+
+def test_scores_by_layer_offer_every_scale_standardised_first():
+    chart = drawn("scores_by_layer")
+    (scale,) = (p for p in chart.to_dict()["params"] if p["name"] == "chosen_scale")
+    assert scale["value"] == "standardised"
+    assert set(scale["bind"]["options"]) == set(fake_tables.SCALES)
+    assert set(rows_of(chart).scale) == set(fake_tables.SCALES)
+
+
+def test_limits_for_all_layers_are_drawn_where_there_are_any():
+    table = fake_tables.similarity(steps=(8,))
+    unlimited = table.drop(columns=["lrds_null_limit", "sads_null_limit"])
+    assert '"field": "limit"' in fields(similarity.scores_by_layer(table))
+    assert '"field": "limit"' not in fields(similarity.scores_by_layer(unlimited))
+
+
+def test_the_variance_of_three_neurons_is_drawn_once_beside_three_scales():
+    shown = rows_of(drawn("scores_by_scale")).groupby("panel").scale.nunique()
+    assert shown.to_dict() == {
+        "SADS · same meaning": 3,
+        "translations found": 3,
+        "variance in three neurons": 1,
+    }
 
 
 def test_scores_by_step_shows_the_table_and_nothing_else():

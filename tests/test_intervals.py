@@ -12,6 +12,7 @@ from lingua_utils.measure.intervals import (
     matched_change,
     rank_correlation,
     ratio,
+    simultaneous_limits,
     wilson,
 )
 
@@ -61,6 +62,43 @@ def test_a_ratio_over_what_may_be_zero_has_no_upper_limit():
     assert str(estimate) == f"at least {estimate.low:.3g}"
     assert 10 < estimate.low < 50
     assert str(ratio(0.001, 0.01, 0.002, 0.002)) == "undetermined"
+
+
+def test_a_ratio_of_few_meanings_has_the_wider_limits_of_students_t():
+    few, many = ratio(0.2, 0.01, 0.02, 0.001, df=5), ratio(0.2, 0.01, 0.02, 0.001)
+    t = stats.t.ppf(0.975, 5) / stats.norm.ppf(0.975)
+    assert few == ratio(0.2, 0.01 * t, 0.02, 0.001 * t)
+    assert few.low < many.low < many.high < few.high
+
+
+def correlated_grids(n, rng):
+    """Values under the null of a grid, 8 checkpoints × 5 layers, that depend on each other."""
+    walk = 0.6 * rng.normal(size=(n, 8, 1)) + 0.6 * rng.normal(size=(n, 1, 5)) + rng.normal(size=(n, 8, 5))
+    return 0.1 + walk * np.geomspace(0.01, 100, 40).reshape(8, 5)
+
+
+def test_five_in_a_hundred_grids_of_nothing_pass_their_limits_anywhere():
+    rng = np.random.default_rng(0)
+    together, each = [], []
+    for _ in range(1000):
+        observed, *null = correlated_grids(201, rng)
+        together.append((observed > simultaneous_limits(null)).any())
+        each.append((observed > np.quantile(null, 0.95, axis=0)).any())
+    assert np.mean(together) == pytest.approx(0.05, abs=0.02)
+    assert np.mean(each) > 0.5
+
+
+def test_limits_are_studentised_by_point():
+    null = np.random.default_rng(0).normal(size=(99, 6)) * [1, 10, 100, 1, 1, 0] + 5
+    mean, spread = null.mean(axis=0), null.std(axis=0, ddof=1)
+    greatest = sorted(max((row[:5] - mean[:5]) / spread[:5]) for row in null)[94]  # the 95th of 99
+    assert simultaneous_limits(null) == pytest.approx([*(mean + greatest * spread)[:5], 5])
+
+
+def test_too_few_permutations_for_the_limits_are_refused_with_the_number_needed():
+    assert np.isfinite(simultaneous_limits(np.arange(19.0)[:, None])).all()
+    with pytest.raises(ValueError, match=r"18 permutations are too few .* at least 19"):
+        simultaneous_limits(np.zeros((18, 3)))
 
 
 def test_rank_correlation_sees_order_and_not_scale():

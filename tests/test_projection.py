@@ -22,6 +22,7 @@ def rotated(table, angle, flip=1):
 
 def test_the_axes_are_the_principal_components_of_the_shown_sentences(vectors):
     table = principal_plane(vectors)
+    vectors = (vectors - vectors.mean(axis=(0, 1))) / vectors.std(axis=(0, 1))
     units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
     shown = units[:, table["sentence"].unique()].reshape(len(table), -1)
     left, values, _ = np.linalg.svd(shown - shown.mean(axis=0), full_matrices=False)

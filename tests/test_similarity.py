@@ -3,15 +3,23 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from lingua_utils.measure import similarity
 from lingua_utils.measure.activations import Activations
+from lingua_utils.measure.intervals import simultaneous_limits
 from lingua_utils.measure.sums import SCALES, Vectors
 
 SCORES = ["same_language", "same_meaning", "neither"]
+
+
+def raw_means(vectors, **options):
+    """The three pair means as the paper has them."""
+    return similarity.pair_means(vectors, scale="raw", **options)
 
 
 def double_loop(vectors):
@@ -58,7 +66,7 @@ def activations(n_layers=2, kinds=None, **options):
 )
 def test_pair_means_equal_the_double_loop(shape, dtype, scale, seed):
     vectors = (scale * np.random.default_rng(seed).normal(0.2, 1, shape)).astype(dtype)
-    means = similarity.pair_means(vectors)
+    means = raw_means(vectors)
     expected = double_loop(vectors)
     np.testing.assert_allclose([getattr(means, name) for name in SCORES], expected, atol=1e-9)
     np.testing.assert_allclose((means.lrds, means.sads), expected[:2] - expected[2], atol=1e-9)
@@ -68,26 +76,26 @@ def test_pair_means_equal_the_double_loop(shape, dtype, scale, seed):
 @given(st.tuples(st.integers(2, 4), st.integers(3, 7), st.integers(2, 9)), st.integers(0, 2**31))
 def test_standard_errors_equal_the_jackknife_done_by_hand(shape, seed):
     vectors = np.random.default_rng(seed).normal(0.3, 1, shape)
-    means = similarity.pair_means(vectors)
+    means = raw_means(vectors)
     np.testing.assert_allclose((means.lrds_se, means.sads_se), leave_one_out(vectors), atol=1e-9)
 
 
 def test_orthogonal_languages_have_an_lrds_of_exactly_one():
     vectors = np.repeat(np.eye(4, 16)[:, None] * 0.3, 5, axis=1)
-    means = similarity.pair_means(vectors)
+    means = raw_means(vectors)
     assert (means.lrds, means.sads) == (1, 0)
     assert (means.lrds_se, means.sads_se) == pytest.approx((0, 0), abs=1e-12)
 
 
 def test_orthogonal_meanings_shared_by_all_languages_have_a_sads_of_exactly_one():
     vectors = np.repeat(np.eye(7)[None] * 0.3, 4, axis=0)
-    means = similarity.pair_means(vectors)
+    means = raw_means(vectors)
     assert (means.lrds, means.sads) == (0, 1)
     assert (means.lrds_se, means.sads_se) == pytest.approx((0, 0), abs=1e-12)
 
 
 def test_two_sentences_have_scores_but_no_standard_errors():
-    means = similarity.pair_means(planted(shape=(3, 2, 5)))
+    means = raw_means(planted(shape=(3, 2, 5)))
     assert np.isfinite([means.lrds, means.sads]).all()
     assert np.isnan([means.lrds_se, means.sads_se]).all()
 
@@ -96,12 +104,12 @@ def test_sads_groups_translations_not_neighbours():
     vectors = planted(language=0, meaning=3)
     shifted = vectors.copy()
     shifted[1:] = np.roll(shifted[1:], 1, axis=1)
-    assert similarity.pair_means(vectors[:2]).sads > 0.8
-    assert abs(similarity.pair_means(shifted[:2]).sads) < 0.1
+    assert raw_means(vectors[:2]).sads > 0.8
+    assert abs(raw_means(shifted[:2]).sads) < 0.1
 
 
 def test_planted_shares_of_language_and_meaning_are_recovered():
-    means = similarity.pair_means(planted(language=2, meaning=1, noise=1, shape=(8, 80, 4096)))
+    means = raw_means(planted(language=2, meaning=1, noise=1, shape=(8, 80, 4096)))
     # Squared lengths 4, 1, 1 of 6: cosines of pairs that share only the language, only the meaning.
     assert means.lrds == pytest.approx(4 / 6, abs=0.02)
     assert means.sads == pytest.approx(1 / 6, abs=0.02)
@@ -125,7 +133,7 @@ def test_standard_errors_match_the_spread_over_fresh_sentences():
     for seed in range(200):
         rng = np.random.default_rng(seed + 1)
         vectors = languages + rng.normal(size=(1, 30, 32)) + rng.normal(size=(4, 30, 32))
-        means = similarity.pair_means(vectors)
+        means = raw_means(vectors)
         draws.append((means.lrds, means.sads, means.lrds_se, means.sads_se))
     spread, stated = np.std(draws, axis=0)[:2], np.mean(draws, axis=0)[2:]
     np.testing.assert_allclose(stated, spread, rtol=0.2)
@@ -134,7 +142,7 @@ def test_standard_errors_match_the_spread_over_fresh_sentences():
 def test_only_directions_count():
     vectors = planted(shape=(3, 8, 16))
     scaled = vectors * np.random.default_rng(0).uniform(1e-6, 1e6, (3, 8, 1))
-    assert similarity.pair_means(scaled).sads == pytest.approx(similarity.pair_means(vectors).sads, abs=1e-12)
+    assert raw_means(scaled).sads == pytest.approx(raw_means(vectors).sads, abs=1e-12)
 
 
 def test_pair_means_leaves_its_input_alone_and_reads_memory_mapped_arrays(tmp_path):
@@ -152,7 +160,7 @@ def test_pair_means_leaves_its_input_alone_and_reads_memory_mapped_arrays(tmp_pa
 )
 def test_too_few_to_compare_is_an_error_with_the_counts(shape, counts):
     with pytest.raises(ValueError, match=counts):
-        similarity.pair_means(np.ones(shape))
+        raw_means(np.ones(shape))
 
 
 def test_another_number_of_axes_is_an_error_with_the_shape():
@@ -160,18 +168,94 @@ def test_another_number_of_axes_is_an_error_with_the_shape():
         similarity.pair_means(np.ones((3, 4)))
 
 
-@pytest.mark.parametrize(("value", "fault"), [(0, "norm 0"), (np.nan, "not finite"), (np.inf, "not finite")])
-def test_a_vector_without_direction_is_named_by_language_and_sentence(value, fault):
-    vectors = np.ones((3, 4, 5))
+@pytest.mark.parametrize(
+    ("value", "fault", "scale"),
+    [(0, "norm 0", "raw"), *itertools.product([np.nan, np.inf], ["not finite"], SCALES)],
+)
+def test_a_vector_without_direction_is_named_by_language_and_sentence(value, fault, scale):
+    vectors = np.random.default_rng(0).normal(size=(3, 4, 5))
     vectors[2, 1] = value
     with pytest.raises(ValueError, match=rf"\[language 2, sentence 1\].*{fault}") as error:
-        similarity.pair_means(vectors)
+        similarity.pair_means(vectors, scale=scale)
     assert "\n" not in str(error.value)
 
 
 def test_vectors_that_are_all_alike_have_no_direction_once_centred():
     with pytest.raises(ValueError, match=r"norm 0 after the mean"):
         similarity.pair_means(np.full((3, 7, 5), 0.1), scale="centred")
+
+
+# ---- intervals of scores on an estimated scale ------------------------------------------------------------
+
+# Languages, meanings, size of language, meaning and noise, spread of the neurons' sizes (log), directions
+# that meanings have.
+POPULATIONS = [
+    (2, 8, 0, 1, 1, 0, 64),
+    (2, 8, 1, 1, 1, 0, 64),
+    (3, 10, 1, 0.5, 1, 0, 64),
+    (4, 20, 1, 1, 1, 1, 100),
+    (5, 12, 1, 1, 1, 0, 5),
+    (10, 10, 1, 1, 1, 0, 64),
+    (10, 40, 0.5, 0.5, 1, 0, 64),
+    (2, 20, 1, 1, 0.5, 0.7, 4),
+    (6, 30, 2, 1, 1, 0.5, 64),
+    (3, 15, 0.3, 0.2, 1, 0, 64),
+]
+
+
+def draws_of(population, rng):
+    """A function that draws sentences of a population of meanings in some languages."""
+    n_languages, _, language, meaning, noise, spread, rank = population
+    width = max(64, rank)
+    sizes = np.exp(spread * rng.normal(size=width))
+    centres = language * rng.normal(size=(n_languages, 1, width))
+    directions = np.eye(width) if rank >= width else rng.normal(size=(rank, width)) / np.sqrt(rank)
+
+    def draw(n_sentences):
+        meanings = meaning * rng.normal(size=(1, n_sentences, len(directions))) @ directions
+        return (centres + meanings + noise * rng.normal(size=(n_languages, n_sentences, width))) * sizes
+
+    return draw
+
+
+@pytest.mark.parametrize("scale", ["standardised", "centred"])
+def test_intervals_over_ten_populations_hold_the_score_of_all_meanings_95_times_in_100(scale):
+    rng = np.random.default_rng(0)
+    covered = {"lrds": [], "sads": []}
+    for population in POPULATIONS:
+        draw = draws_of(population, rng)
+        true = similarity.pair_means(draw(4000), scale=scale)
+        for _ in range(100):
+            row = similarity.pair_means(draw(population[1]), scale=scale).row()
+            for score, within in covered.items():
+                within.append(row[f"{score}_low"] <= getattr(true, score) <= row[f"{score}_high"])
+    assert [np.mean(within) for within in covered.values()] == pytest.approx([0.95, 0.95], abs=0.02)
+
+
+def test_few_meanings_do_not_bias_centred_scores():
+    rng = np.random.default_rng(0)
+    draw = draws_of(POPULATIONS[0], rng)
+    small = [draw(8) for _ in range(200)]
+    uncorrected = np.mean([raw_means(vectors - vectors.mean(axis=(0, 1))).sads for vectors in small])
+    corrected = np.mean([similarity.pair_means(vectors, scale="centred").sads for vectors in small])
+    assert uncorrected == pytest.approx(0.55, abs=0.01)  # of 0.5
+    assert corrected == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_interval_of_a_score_is_students_t_over_meanings():
+    row = similarity.pair_means(planted(shape=(4, 9, 32))).row()
+    t = stats.t.ppf(0.975, 8)
+    for score in ("lrds", "sads"):
+        reach = (row[score] - row[f"{score}_low"], row[f"{score}_high"] - row[score])
+        assert reach == pytest.approx((t * row[f"{score}_se"],) * 2)
+
+
+@pytest.mark.parametrize("scale", ["standardised", "centred"])
+def test_too_few_meanings_to_correct_by_give_no_score(scale):
+    vectors = planted(shape=(3, 4, 16))
+    assert np.isfinite(similarity.pair_means(vectors, scale=scale).sads)
+    assert np.isnan(similarity.pair_means(vectors[:, :3], scale=scale).sads)
+    assert np.isfinite(raw_means(vectors[:, :3]).sads)
 
 
 # ---- layers and scales ----------------------------------------------------------------------------------
@@ -214,22 +298,64 @@ def test_a_scale_is_what_it_says_and_scores_follow(scale, monkeypatch):
     scaled = Vectors.of(vectors, scale=scale)
     np.testing.assert_allclose(np.asarray(scaled), by_hand(vectors, scale), atol=1e-9)
     means = similarity.pair_means(vectors, scale=scale)
-    found = [getattr(means, name) for name in SCORES]
-    np.testing.assert_allclose(found, double_loop(by_hand(vectors, scale)), atol=1e-9)
+    expected = double_loop(by_hand(vectors, scale))
+    if scale != "raw":
+        halves = [double_loop(by_hand(vectors[:, k::2], scale)) for k in (0, 1)]
+        expected = 2 * expected - np.mean(halves, axis=0)
+    np.testing.assert_allclose([getattr(means, name) for name in SCORES], expected, atol=1e-9)
 
 
 def test_centring_uncovers_what_a_common_direction_hides():
     vectors = planted() + 5
     centred = similarity.pair_means(vectors, scale="centred").sads
-    assert centred > 10 * similarity.pair_means(vectors).sads
+    assert centred > 10 * raw_means(vectors).sads
 
 
-def test_one_massive_neuron_fakes_centred_scores_and_not_standardised_ones():
-    vectors = planted(language=0, meaning=0, shape=(5, 40, 200))
-    true = similarity.pair_means(vectors, scale="standardised").sads
-    vectors[:, :, 0] = 1000 * np.random.default_rng(1).normal(size=(1, 40))  # the same in all languages
-    assert similarity.pair_means(vectors, scale="centred").sads > 0.9
-    assert similarity.pair_means(vectors, scale="standardised").sads == pytest.approx(true, abs=0.02)
+def with_massive_neurons(vectors, same_for_all):
+    """Three neurons 1,000 times as large: a meaning's own in all languages, or noise that is nobody's."""
+    n_languages, n_sentences, _ = vectors.shape
+    shape = (1 if same_for_all else n_languages, n_sentences, 3)
+    massive = vectors.copy()
+    massive[:, :, :3] = 1000 * np.random.default_rng(1).normal(size=shape)
+    return massive
+
+
+@pytest.mark.parametrize("meaning", [0, 1])
+def test_three_massive_neurons_fake_or_hide_sads_raw_and_centred_and_not_standardised(meaning):
+    vectors = planted(language=0, meaning=meaning, shape=(5, 40, 400))
+    massive = with_massive_neurons(vectors, same_for_all=meaning == 0)
+    true, pretended = meaning / 2, 1 - meaning
+    assert similarity.pair_means(vectors).sads == pytest.approx(true, abs=0.02)
+    assert similarity.pair_means(massive).sads == pytest.approx(true, abs=0.02)
+    for scale in ("raw", "centred"):
+        assert similarity.pair_means(massive, scale=scale).sads == pytest.approx(pretended, abs=0.05)
+    assert similarity.top_share(massive) > 0.99
+
+
+def test_massive_noise_hides_translations_from_retrieval_unless_standardised():
+    vectors = with_massive_neurons(planted(language=0, shape=(4, 60, 400)), same_for_all=False)
+    found = {scale: similarity.retrieval(vectors, scale=scale).accuracy.mean() for scale in SCALES}
+    assert found["standardised"] > 0.99
+    assert max(found["raw"], found["centred"]) < 0.1
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_measure_looks_at_its_vectors_on_the_scale(scale):
+    vectors = planted(shape=(3, 12, 20)) * np.linspace(0.1, 9, 20) + 1
+    scaled = by_hand(vectors, scale)
+    for measure in (similarity.mean_cosines, similarity.principal_plane, similarity.retrieval):
+        found, expected = measure(vectors, scale=scale), measure(scaled, scale="raw")
+        for column in found.select_dtypes(float):
+            np.testing.assert_allclose(found[column], expected[column], atol=1e-5)
+    found = similarity.permutation_null(vectors, 5, scale=scale)
+    expected = similarity.permutation_null(scaled, 5, scale="raw")
+    np.testing.assert_allclose([found.lrds, found.sads], [expected.lrds, expected.sads], atol=1e-5)
+
+
+def test_vectors_are_put_on_a_scale_once():
+    vectors = Vectors.of(planted(shape=(3, 8, 12)), scale="raw")
+    assert vectors.scaled("centred") is vectors.scaled("centred")
+    assert vectors.scaled("centred").scaled("raw").gram == pytest.approx(vectors.gram)
 
 
 def test_a_languages_own_mean_can_be_removed_on_every_scale():
@@ -256,9 +382,9 @@ def test_a_kind_is_measured_as_if_the_corpus_held_nothing_else():
     kinds = dict(given.by_kind())
     assert list(kinds) == ["all", "bridged", "unbridged"]
     for scale in SCALES:
-        vectors = dict(kinds["bridged"].by_layer(scale))["1"]
+        vectors = dict(kinds["bridged"].by_layer())["1"]
         alone = similarity.pair_means(given.layer(1)[:, :20], scale=scale)
-        assert similarity.pair_means(vectors).row() == pytest.approx(alone.row(), abs=1e-9)
+        assert similarity.pair_means(vectors, scale=scale).row() == pytest.approx(alone.row(), abs=1e-9)
 
 
 # ---- chosen pairs of languages --------------------------------------------------------------------------
@@ -281,7 +407,7 @@ CHOSEN = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtyp
 
 def test_scores_over_chosen_pairs_equal_the_loop_over_them():
     vectors = planted(shape=(4, 6, 9))
-    means = similarity.pair_means(vectors, pairs=CHOSEN)
+    means = raw_means(vectors, pairs=CHOSEN)
     expected = chosen_loop(vectors, CHOSEN)
     np.testing.assert_allclose([getattr(means, name) for name in SCORES], expected, atol=1e-9)
     left = np.array([chosen_loop(np.delete(vectors, m, axis=1), CHOSEN) for m in range(6)])
@@ -292,8 +418,8 @@ def test_scores_over_chosen_pairs_equal_the_loop_over_them():
 
 def test_all_pairs_chosen_are_all_pairs():
     vectors = planted(shape=(4, 10, 9))
-    every = similarity.pair_means(vectors, pairs=lambda a, b: True)
-    assert every.row() == pytest.approx(similarity.pair_means(vectors).row(), abs=1e-12)
+    every = raw_means(vectors, pairs=lambda a, b: True)
+    assert every.row() == pytest.approx(raw_means(vectors).row(), abs=1e-12)
     null, plain = (
         similarity.permutation_null(vectors, 10, pairs=pairs) for pairs in (CHOSEN | ~CHOSEN, None)
     )
@@ -312,16 +438,16 @@ def test_the_null_of_chosen_pairs_is_made_of_their_scores_on_shuffled_sentences(
     chosen = CHOSEN[:3, :3]
     orders = list(itertools.permutations(range(3)))
     by_meaning = [
-        similarity.pair_means(np.stack([vectors[k, list(o)] for k, o in enumerate(some)]), pairs=chosen).sads
+        raw_means(np.stack([vectors[k, list(o)] for k, o in enumerate(some)]), pairs=chosen).sads
         for some in itertools.product(orders, repeat=3)
     ]
     by_language = [
-        similarity.pair_means(
+        raw_means(
             np.stack([vectors[list(labels), range(3)] for labels in zip(*some, strict=True)]), pairs=chosen
         ).lrds
         for some in itertools.product(orders, repeat=3)
     ]
-    null = similarity.permutation_null(vectors, 30, pairs=chosen)
+    null = similarity.permutation_null(vectors, 30, pairs=chosen, scale="raw")
     for values, possible in ((null.sads, by_meaning), (null.lrds, by_language)):
         assert np.abs(values[:, None] - np.array(possible)).min(axis=1).max() < 1e-5
 
@@ -357,17 +483,15 @@ def test_the_null_is_made_of_scores_of_shuffled_sentences():
     vectors = planted(shape=(2, 3, 16))
     orders = list(itertools.permutations(range(3)))
     by_meaning = [
-        similarity.pair_means(np.stack([vectors[0, list(a)], vectors[1, list(b)]])).sads
+        raw_means(np.stack([vectors[0, list(a)], vectors[1, list(b)]])).sads
         for a, b in itertools.product(orders, orders)
     ]
     swaps = list(itertools.product([0, 1], repeat=3))
     by_language = [
-        similarity.pair_means(
-            np.stack([vectors[list(s), range(3)], vectors[[1 - x for x in s], range(3)]])
-        ).lrds
+        raw_means(np.stack([vectors[list(s), range(3)], vectors[[1 - x for x in s], range(3)]])).lrds
         for s in swaps
     ]
-    null = similarity.permutation_null(vectors, 50)
+    null = similarity.permutation_null(vectors, 50, scale="raw")
     for values, possible in ((null.sads, by_meaning), (null.lrds, by_language)):
         assert np.abs(values[:, None] - np.array(possible)).min(axis=1).max() < 1e-6
         assert len(np.unique(values.round(5))) > 2
@@ -380,6 +504,31 @@ def test_the_same_seed_gives_the_same_null():
     assert not np.allclose(one.sads, other.sads)
 
 
+def test_of_many_meanings_some_are_shuffled_and_the_null_errs_on_the_safe_side(monkeypatch):
+    vectors = planted(shape=(3, 200, 32))
+    every = similarity.permutation_null(vectors, 200).sads.std()
+    monkeypatch.setattr("lingua_utils.measure.similarity.N_SHUFFLED", 50)
+    assert similarity.permutation_null(vectors, 200).sads.std() == pytest.approx(2 * every, rel=0.2)
+
+
+def test_limits_hold_for_all_layers_and_checkpoints_of_a_grid_together():
+    rows = []
+    for model, step in itertools.product("ab", (0, 8)):
+        for layer, vectors in activations(2, shape=(3, 20, 16)).by_layer():
+            null = similarity.permutation_null(vectors, 30, seed=step)
+            rows.append({"model": model, "step": step, "layer": layer} | null.row() | null.draws())
+    table = pd.DataFrame(rows)
+    found = similarity.with_limits(table, ["model"])
+    without = similarity.with_limits(pd.concat([table, pd.DataFrame([{"model": "a"}])]), ["model"])
+    assert np.isnan(without.sads_null_limit.iloc[-1])
+    assert without.sads_null_limit.iloc[:-1].tolist() == found.sads_null_limit.tolist()
+    for _, grid in found.groupby("model"):
+        expected = simultaneous_limits(np.array(grid.sads_null_draws.to_list()).T)
+        np.testing.assert_allclose(grid.sads_null_limit, expected)
+    assert (similarity.with_limits(table, ["model", "step"]).lrds_null_limit != found.lrds_null_limit).any()
+    assert (found.sads_null_limit > found.sads_null_high).all()
+
+
 # ---- variance, mean cosines -------------------------------------------------------------------------------
 
 
@@ -389,8 +538,27 @@ def test_sums_of_squares_equal_the_decomposition_by_hand():
     language = 9 * np.square(values.mean(axis=1) - grand).sum(axis=0)
     meaning = 4 * np.square(values.mean(axis=0) - grand).sum(axis=0)
     total = np.square(values - grand).sum(axis=(0, 1))
-    found = similarity.sums_of_squares(values)
-    np.testing.assert_allclose(found, [language, meaning, total - language - meaning])
+    expected = np.stack([language, meaning, total - language - meaning])
+    for scale in ("raw", "centred"):
+        np.testing.assert_allclose(similarity.sums_of_squares(values, scale), expected)
+    np.testing.assert_allclose(similarity.sums_of_squares(values), expected / total * 36)
+
+
+def test_a_neuron_that_never_varies_has_no_shares_of_variance():
+    values = planted(shape=(3, 8, 5))
+    values[:, :, 2] = 0.1
+    for scale in SCALES:
+        found = similarity.sums_of_squares(values, scale)
+        assert np.isnan(found[:, 2]).all() and np.isfinite(np.delete(found, 2, axis=1)).all()
+
+
+def test_the_top_share_is_that_of_the_neurons_which_vary_most():
+    values = planted(shape=(3, 8, 20)) + np.arange(20)
+    values[:, :, [4, 9]] *= 50
+    variances = values.var(axis=(0, 1))
+    assert similarity.top_share(values, 2) == pytest.approx(variances[[4, 9]].sum() / variances.sum())
+    assert similarity.top_share(values, 2) > 0.9
+    assert np.isnan(similarity.top_share(np.ones((3, 8, 20))))
 
 
 @pytest.mark.parametrize("part", ["language", "meaning"])
@@ -404,7 +572,7 @@ def test_variance_of_one_kind_only_is_found_whole(part):
 def test_mean_cosines_equal_means_over_pairs():
     vectors = planted(shape=(3, 6, 12))
     units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    table = similarity.mean_cosines(vectors, ["a", "b", "c"]).set_index(["source", "target"])
+    table = similarity.mean_cosines(vectors, ["a", "b", "c"], "raw").set_index(["source", "target"])
     same = np.eye(6, dtype=bool)
     for (a, one), (b, other) in itertools.product(enumerate("abc"), repeat=2):
         cosines = units[a] @ units[b].T
@@ -432,9 +600,9 @@ def nearest_by_loop(vectors, centre):
 
 @pytest.mark.parametrize("centre", ["language", None])
 def test_retrieval_equals_the_loop_over_sentences(centre, monkeypatch):
-    monkeypatch.setattr("lingua_utils.measure.similarity.CELLS", 100)
-    vectors = planted(shape=(3, 15, 24), language=3, noise=2)
-    nearest, meanings = nearest_by_loop(vectors, centre), np.arange(15)
+    monkeypatch.setattr("lingua_utils.measure.similarity.CELLS", 1500)
+    vectors = planted(shape=(3, 15, 24), language=3, noise=2) * np.linspace(0.1, 9, 24)
+    nearest, meanings = nearest_by_loop(by_hand(vectors, "standardised"), centre), np.arange(15)
     for row in similarity.retrieval(vectors, centre=centre).itertuples():
         a, b = int(row.source), int(row.target)
         forth, back = nearest[a, b] == meanings, nearest[b, a] == meanings
@@ -459,3 +627,41 @@ def test_the_interval_of_a_share_is_wilsons():
             assert abs(row.accuracy - limit) == pytest.approx(
                 1.96 * np.sqrt(limit * (1 - limit) / 50), rel=1e-3
             )
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 120), st.integers(2, 30), st.integers(0, 9))
+def test_every_sentence_is_looked_for_once_in_a_gallery_of_the_stated_size(n_sentences, gallery, seed):
+    galleries = similarity._galleries(n_sentences, gallery, seed)
+    looked_for = np.concatenate([drawn[new:] for drawn, new in galleries])
+    assert {len(set(drawn)) for drawn, _ in galleries} == {min(gallery, n_sentences)}
+    assert len(set(looked_for)) == len(looked_for)
+    assert len(looked_for) == min(n_sentences, max(5 * gallery, 2))
+
+
+def test_retrieval_from_galleries_equals_the_loop_over_each():
+    vectors = planted(shape=(3, 26, 24), noise=2)
+    table = similarity.retrieval(vectors, centre=None, gallery=10, seed=3)
+    forth, back = [], []
+    for drawn, new in similarity._galleries(26, 10, 3):
+        nearest = nearest_by_loop(by_hand(vectors, "standardised")[:, drawn], None)
+        forth += list((nearest[0, 1] == np.arange(10))[new:])
+        back += list((nearest[1, 0] == np.arange(10))[new:])
+    row = table.query("source == '0' and target == '1'").iloc[0]
+    assert (row.accuracy, row.mutual) == pytest.approx((np.mean(forth), np.mean(np.logical_and(forth, back))))
+    assert (row.chance, row.gallery, row.n_sentences) == (0.1, 10, 26)
+
+
+def test_texts_of_different_length_compare_at_one_size_of_gallery():
+    vectors = planted(meaning=0.9, shape=(4, 400, 64))
+
+    def accuracy(n_sentences, gallery):
+        return similarity.retrieval(vectors[:, :n_sentences], gallery=gallery).accuracy.mean()
+
+    assert accuracy(400, 50) == pytest.approx(accuracy(100, 50), abs=0.03)
+    assert accuracy(400, 400) < accuracy(100, 100) - 0.1  # each in a gallery of all
+
+
+def test_a_gallery_of_one_is_refused():
+    with pytest.raises(ValueError, match="gallery=1"):
+        similarity.retrieval(planted(shape=(3, 8, 12)), gallery=1)

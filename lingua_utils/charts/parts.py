@@ -21,6 +21,7 @@ HEIGHT = 300
 SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
 BANDS = "bands: 95 % intervals · grey: shuffled sentences"
 LINES = "lines: 95 % intervals · grey: shuffled sentences"
+LIMITS = "dotted: limit for all layers together"
 PAIR_BANDS = "bands: middle half of the language pairs · dashed: chance"
 
 _TITLES = {
@@ -187,6 +188,11 @@ def choice(
 def kind_choice(kinds: pd.Series) -> tuple[list[alt.Parameter], str]:
     """The list of groups of sentences, "all" first."""
     return choice("kind", sorted(kinds.unique(), key=lambda kind: (kind != "all", kind)), label="sentences")
+
+
+def scale_choice(table: pd.DataFrame, first: str) -> tuple[list[alt.Parameter], str]:
+    """The list of scales of a table, in its order, with one of them chosen first."""
+    return choice("scale", list(dict.fromkeys(table.scale)), first=first)
 
 
 def rules_of(table: pd.DataFrame) -> list[str]:
@@ -366,10 +372,13 @@ def series_colour(rows: pd.DataFrame, column: str, title: str | None = None) -> 
 def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **numbers: str) -> alt.LayerChart:
     """Lines of a score with their intervals, above the grey bands and dashed means of their nulls.
 
+    Dotted is the ``limit``, where the rows have one, that all points of a curve stay below under the null.
     ``names`` and ``numbers`` are what the tooltips say besides.
     """
     y = alt.Y("value:Q", title="difference of mean cosines")
     grey = {"detail": colour.shorthand}
+    dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
+    limit = [dotted.encode(x, alt.Y("limit:Q"), **grey)] if "limit" in base.data else []
     return alt.layer(
         base.mark_area(color=theme.BASELINE, opacity=0.25).encode(
             x, alt.Y("null_low:Q"), alt.Y2("null_high:Q"), **grey
@@ -377,6 +386,7 @@ def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **num
         base.mark_line(color=theme.BASELINE, strokeDash=[4, 4], strokeWidth=1.2).encode(
             x, alt.Y("null:Q"), **grey
         ),
+        *limit,
         lines(base, x, y, colour, score_tips(*names, **numbers)),
     )
 
@@ -387,10 +397,12 @@ def score_tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
 
 
 def long_scores(similarity: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """One row per score: value, interval and null of LRDS and of SADS."""
+    """One row per score: value, interval, null and, if the table has them, limits of LRDS and of SADS."""
     parts = ["", "_low", "_high", "_null", "_null_low", "_null_high"]
     need(similarity, [*keys, *(score + part for score in SCORES for part in parts)])
     names = [*keys, "value", *(part[1:] for part in parts[1:])]
+    if "sads_null_limit" in similarity:
+        parts, names = [*parts, "_null_limit"], [*names, "limit"]
     return pd.concat(
         similarity[[*keys, *(score + part for part in parts)]].set_axis(names, axis=1).assign(score=label)
         for score, label in SCORES.items()

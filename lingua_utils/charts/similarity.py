@@ -6,28 +6,83 @@ import pandas as pd
 from lingua_utils.charts import parts, theme
 
 
-def scores_by_layer(similarity: pd.DataFrame, scale: str = "raw") -> alt.LayerChart:
+def scores_by_layer(similarity: pd.DataFrame, scale: str = "standardised") -> alt.LayerChart:
     """LRDS and SADS of each layer at one checkpoint, with intervals and the shuffled null.
+
+    A list chooses the scale. With the limits of :func:`~lingua_utils.measure.similarity.with_limits` these
+    are drawn as well.
 
     Parameters
     ----------
     similarity : DataFrame
         The ``similarity`` table of one run.
-    scale : {"raw", "centred", "standardised"}
-        Which scores to show.
+    scale : {"standardised", "centred", "raw"}
+        Which scores to show first.
     """
-    parts.need(similarity, ["layer", "layer_index", "kind", "lrds", "sads"])
-    table = parts.chosen(similarity, "scale", scale).query("layer != 'all'").sort_values("layer_index")
-    table = parts.split_stacks(table)
-    rows = parts.long_scores(table, [*parts.stack_keys(table), "layer", "kind"])
+    parts.need(similarity, ["layer", "layer_index", "kind", "scale", "lrds", "sads"])
+    table = parts.split_stacks(similarity.query("layer != 'all'").sort_values("layer_index", kind="stable"))
+    rows = parts.long_scores(table, [*parts.stack_keys(table), "layer", "kind", "scale"])
     kinds, kind = parts.kind_choice(rows.kind)
-    base, x = parts.chart_of(rows, kind), parts.layer_axis(table.layer)
-    chart = parts.score_lines(base, x, parts.score_colour(), "layer", "kind")
+    scales, at_scale = parts.scale_choice(rows, scale)
+    base, x = parts.chart_of(rows, kind, at_scale), parts.layer_axis(table.layer)
+    chart = parts.score_lines(base, x, parts.score_colour(), "layer", "kind", "scale")
+    bands = f"{parts.BANDS} · {parts.LIMITS}" if "limit" in rows else parts.BANDS
     return parts.finish(
         parts.by_stack(chart, rows, height=parts.HEIGHT),
-        alt.Title("The two scores, layer by layer", subtitle=f"{scale} · {parts.BANDS}"),
+        alt.Title("The two scores, layer by layer", subtitle=bands),
         f"LRDS and SADS in {table.layer_index.nunique()} layers, with 95 % intervals and the shuffled band.",
+        *scales,
         *kinds,
+    )
+
+
+def scores_by_scale(similarity: pd.DataFrame, scales: pd.DataFrame) -> alt.FacetChart:
+    """SADS and retrieval of each layer on each scale, and how much of the variance three neurons hold.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        The ``similarity`` table of one run.
+    scales : DataFrame
+        The ``scales`` table of the same run.
+    """
+    parts.need(similarity, ["layer", "layer_index", "kind", "scale", "sads", "sads_low", "sads_high"])
+    parts.need(scales, ["layer", "layer_index", "scale", "found", "found_low", "found_high", "chance"])
+    parts.need(scales, ["top_three"])
+    keys = ["layer", "layer_index", "scale"]
+    sads = similarity.query("kind == 'all'")[[*keys, "sads", "sads_low", "sads_high", "sads_null"]]
+    found = scales[[*keys, "found", "found_low", "found_high", "chance"]]
+    held = scales.query("scale == 'raw'")[[*keys, "top_three"]]
+    panels = {"SADS · same meaning": sads, "translations found": found, "variance in three neurons": held}
+    names = [*keys, "value", "low", "high", "null"]
+    rows = pd.concat(
+        part.set_axis(names[: part.shape[1]], axis=1).assign(panel=panel) for panel, part in panels.items()
+    )
+    rows = parts.split_stacks(rows[rows.layer != "all"].sort_values("layer_index", kind="stable"))
+    drawn = parts.lines(
+        parts.chart_of(rows.drop(columns="layer_index")),
+        parts.layer_axis(rows.layer),
+        alt.Y("value:Q", title=None),
+        parts.series_colour(similarity, "scale"),
+        parts.tips("layer", "scale", "panel", value=".3f", low=".3f", high=".3f", null=".3f"),
+        null="null",
+    ).properties(width=parts.PANEL, height=200)
+    order = {"title": None, "sort": list(panels)}
+    if parts.paired(rows):
+        chart = drawn.facet(row=alt.Row("panel:N", **order), column=parts.stack_panels(alt.Column))
+        chart = chart.resolve_scale(y="independent")
+    else:
+        chart = parts.fold(
+            drawn.facet(alt.Facet("panel:N", **order), columns=2).resolve_scale(y="independent")
+        )
+    return parts.finish(
+        chart,
+        alt.Title(
+            "The same layers on three scales",
+            subtitle="bands: 95 % of SADS, middle half of the language pairs · dashed: null, chance",
+        ),
+        f"SADS and retrieval on {similarity.scale.nunique()} scales, layer by layer, and the share of the "
+        "variance that lies in three neurons.",
     )
 
 

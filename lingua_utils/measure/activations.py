@@ -91,19 +91,15 @@ class Activations:
             return layers.read(index, sentences)
         return layers[index][:, sentences]
 
-    def by_layer(self, scale: str = "raw") -> Iterator[tuple[str, Vectors]]:
-        """Each layer's label and vectors, then ("all", those of all layers concatenated).
+    def by_layer(self) -> Iterator[tuple[str, Vectors]]:
+        """Each layer's label and vectors as they are, then ("all", those of all layers concatenated).
 
-        Parameters
-        ----------
-        scale : {"standardised", "centred", "raw"}
-            See :meth:`lingua_utils.measure.sums.Vectors.of`.
+        On which scale they are compared is asked of each measure.
         """
         reads = [partial(self._values.__getitem__, index) for index in range(len(self.layers))]
         for index, label in enumerate(self.layers):
-            one = Vectors.concatenated([reads[index]], [label], self.languages, self._chosen, index)
-            yield label, one.scaled(scale)
-        yield "all", Vectors.concatenated(reads, self.layers, self.languages, self._chosen).scaled(scale)
+            yield label, Vectors.concatenated([reads[index]], [label], self.languages, self._chosen, index)
+        yield "all", Vectors.concatenated(reads, self.layers, self.languages, self._chosen)
 
     def select(self, sentences: Sequence[int]) -> "Activations":
         """The activations of some of the meanings, by index; nothing is copied."""

@@ -112,22 +112,61 @@ def matched_change(
     return gained - lost, np.maximum(centre - half, -1), np.minimum(centre + half, 1)
 
 
-def ratio(above: float, above_se: float, below: float, below_se: float) -> Estimate:
+def simultaneous_limits(null: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Limits that a whole grid of values stays below together with this probability under the null.
+
+    Each point is studentised by its own mean and standard deviation under the null, and the greatest over the
+    grid is taken from each permutation (max-T; Westfall and Young 1993): how points depend on each other is
+    kept, and a point with a wide null does not set the limit of the others.
+
+    Parameters
+    ----------
+    null : array, shape [permutation, ...]
+        Values at each point of the grid, such as checkpoints × layers. The k-th value of every point must
+        come from the same permutation: the same seed, and sentences of the same shape.
+    level : float
+
+    Returns
+    -------
+    array, shape [...]
+        A point above its limit is above the null though all points are looked at. NaN where the null is not
+        finite; a point that never varies has its own value as the limit.
+
+    Raises
+    ------
+    ValueError
+        With too few permutations for the level: 95 % needs at least 19.
+    """
+    null = np.asarray(null, dtype=np.float64)
+    place = int(np.ceil(level * (len(null) + 1)))
+    if place > len(null):
+        needed = int(np.ceil(level / (1 - level) - 1e-9))
+        raise ValueError(f"{len(null)} permutations are too few for limits at {level:.0%}: at least {needed}")
+    mean, spread = null.mean(axis=0), null.std(axis=0, ddof=1)
+    # Rounding is no spread.
+    varies = spread > 1e-9 * np.abs(null).max(axis=0)
+    studentised = np.divide(null - mean, spread, out=np.full_like(null, -np.inf), where=varies)
+    greatest = np.sort(studentised.reshape(len(null), -1).max(axis=1))[place - 1]
+    return np.where(varies, mean + greatest * spread, mean)
+
+
+def ratio(above: float, above_se: float, below: float, below_se: float, df: float = np.inf) -> Estimate:
     """A ratio of two independent estimates with Fieller's interval.
 
     When the denominator cannot be told from 0, the upper limit is infinite; when the numerator cannot be
-    either, nothing is known and both are.
+    either, nothing is known and both are. ``df`` are the degrees of freedom of the standard errors, where
+    these are few: of scores over M meanings, M − 1.
 
     Examples
     --------
     >>> print(ratio(0.2, 0.01, 0.02, 0.001))
     10 (8.7 to 11.5)
     """
-    value = above / below if below else np.inf
-    # The limits r are where (above − r·below)² = z² (above_se² + r² below_se²).
-    a = below**2 - (Z95 * below_se) ** 2
+    value, t = above / below if below else np.inf, float(stats.t.ppf(0.975, df))
+    # The limits r are where (above − r·below)² = t² (above_se² + r² below_se²).
+    a = below**2 - (t * below_se) ** 2
     b = above * below
-    c = above**2 - (Z95 * above_se) ** 2
+    c = above**2 - (t * above_se) ** 2
     if a > 0:
         half = np.sqrt(b**2 - a * c)
         return Estimate(value, float((b - half) / a), float((b + half) / a))

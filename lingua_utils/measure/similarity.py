@@ -8,6 +8,9 @@ meanings, S_l = Σ_m u[l, m], and
 the means over pairs close: same language (P − N) / (L·M·(M − 1)), same meaning (Q − N) / (M·L·(L − 1)),
 neither (T − P − Q + N) / (L·(L − 1)·M·(M − 1)). No sentence-by-sentence matrix is built; time is linear in
 the number of sentences.
+
+A few neurons with large values rule a cosine, so each measure looks at its vectors on a scale, see
+:meth:`lingua_utils.measure.sums.Vectors.of`; by default every neuron is in units of its own spread.
 """
 
 from __future__ import annotations
@@ -19,15 +22,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy import stats
 from scipy.linalg import orthogonal_procrustes
 from sklearn.decomposition import KernelPCA
 from torch.nn.functional import embedding_bag
 
-from lingua_utils.measure.intervals import Z95, wilson
-from lingua_utils.measure.sums import Vectors
+from lingua_utils.measure.intervals import simultaneous_limits, wilson
+from lingua_utils.measure.sums import SCALES, Vectors
 
 N_MEANINGS = 40  # on the map; in ten languages these are 400 points in each layer
 CELLS = 1 << 24  # cosines held at once: 64 MiB in float32
+N_SHUFFLED = 1000  # meanings that a null is made of
+N_GALLERIES = 5  # in which translations are looked for
+FEWEST = 4  # meanings of which both halves have pairs
 
 Pairs = Callable[[str, str], bool] | np.ndarray | None
 
@@ -42,6 +49,7 @@ class PairMeans:
         Cosines in [-1, 1].
     lrds_se, sads_se : float
         Jackknife standard errors over meanings; NaN where leaving one out leaves no pairs (2 meanings).
+    n_meanings : int
     """
 
     same_language: float
@@ -49,6 +57,7 @@ class PairMeans:
     neither: float
     lrds_se: float
     sads_se: float
+    n_meanings: int
 
     @property
     def lrds(self) -> float:
@@ -61,11 +70,11 @@ class PairMeans:
         return self.same_meaning - self.neither
 
     def row(self) -> dict[str, float]:
-        """Means, scores, standard errors and 95 % limits, as columns of a table."""
-        row = asdict(self)
+        """Means, scores, standard errors and 95 % limits (Student's t, M − 1), as columns of a table."""
+        row, t = asdict(self), stats.t.ppf(0.975, self.n_meanings - 1)
         for score in ("lrds", "sads"):
             value, error = getattr(self, score), row[f"{score}_se"]
-            row |= {score: value, f"{score}_low": value - Z95 * error, f"{score}_high": value + Z95 * error}
+            row |= {score: value, f"{score}_low": value - t * error, f"{score}_high": value + t * error}
         return row
 
 
@@ -88,18 +97,27 @@ class Null:
         """Mean and central 95 % of both, as columns of a table."""
         row = {}
         for score in ("lrds", "sads"):
-            values = getattr(self, score)
-            low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
-            mean = values.mean() if len(values) else np.nan
-            row |= {f"{score}_null": mean, f"{score}_null_low": low, f"{score}_null_high": high}
+            draws = getattr(self, score)
+            low, high = np.quantile(draws, [0.025, 0.975])
+            row |= {f"{score}_null": draws.mean(), f"{score}_null_low": low, f"{score}_null_high": high}
         return row
 
+    def draws(self) -> dict[str, np.ndarray]:
+        """Both whole, as columns of a table from which :func:`with_limits` reads them."""
+        return {f"{score}_null_draws": getattr(self, score).astype(np.float32) for score in ("lrds", "sads")}
 
-def pair_means(vectors: Any, pairs: Pairs = None, scale: str = "raw") -> PairMeans:
+
+def pair_means(vectors: Any, pairs: Pairs = None, scale: str = SCALES[0]) -> PairMeans:
     """Mean cosine similarity of sentence pairs: same language, same meaning, neither.
 
-    LRDS is ``same_language - neither`` and SADS is ``same_meaning - neither`` (Zeng et al. 2025, section 3).
-    Each mean runs over all its pairs, and equals the double loop over sentences up to rounding in float64.
+    LRDS is ``same_language - neither`` and SADS is ``same_meaning - neither`` (Zeng et al. 2025, section 3,
+    on the raw scale). Each mean runs over all its pairs, and equals the double loop over sentences up to
+    rounding in float64.
+
+    Centred and standardised, the means and deviations are estimated from the same few sentences, which moves
+    the scores by some k/M: centred SADS of 2 languages × 8 meanings is .05 too high. On half of the meanings
+    the bias is twice as large, so what the halves (every other meaning, and the rest) have too much on
+    average is taken off (Quenouille 1949).
 
     Parameters
     ----------
@@ -110,13 +128,15 @@ def pair_means(vectors: Any, pairs: Pairs = None, scale: str = "raw") -> PairMea
         Which pairs of languages to compare, such as
         :func:`~lingua_utils.text.languages.different_script`; all by default. Sentences of the same language
         are then those of the languages that occur in a pair.
-    scale : {"raw", "centred", "standardised"}
-        See :meth:`lingua_utils.measure.sums.Vectors.of`. Standard errors hold means and deviations fixed.
+    scale : {"standardised", "centred", "raw"}
+        See :meth:`lingua_utils.measure.sums.Vectors.of`.
 
     Returns
     -------
     PairMeans
-        With standard errors by leaving out one meaning at a time.
+        With standard errors by leaving out one meaning at a time, means and deviations fixed (they shift a
+        score by second-order terms only). Centred or standardised, all are NaN with fewer than 4 meanings,
+        which have no halves to correct by.
 
     Raises
     ------
@@ -131,11 +151,24 @@ def pair_means(vectors: Any, pairs: Pairs = None, scale: str = "raw") -> PairMea
     >>> import numpy as np
     >>> vectors = np.zeros((2, 3, 2))
     >>> vectors[0, :, 0] = vectors[1, :, 1] = 1
-    >>> pair_means(vectors).lrds, pair_means(vectors).sads
+    >>> means = pair_means(vectors, scale="raw")
+    >>> means.lrds, means.sads
     (1.0, 0.0)
     """
     vectors = Vectors.of(vectors, scale=scale)
     chosen, alone = _chosen_pairs(vectors.languages, pairs)
+    n_sentences = vectors.n_sentences
+    if scale == "raw":
+        return PairMeans(*_pair_means(vectors, chosen, alone), n_sentences)
+    if n_sentences < FEWEST:
+        return PairMeans(*np.full(5, np.nan).tolist(), n_sentences)
+    *means, lrds_se, sads_se = _pair_means(vectors, chosen, alone)
+    halves = np.mean([_pair_means(half, chosen, alone)[:3] for half in vectors.halves], axis=0)
+    return PairMeans(*(2 * np.array(means) - halves).tolist(), lrds_se, sads_se, n_sentences)
+
+
+def _pair_means(vectors: Vectors, chosen: np.ndarray, alone: np.ndarray) -> list[float]:
+    """Means of the three kinds of pairs and standard errors of the two scores, as the vectors are."""
     # With S_l the sum of a language's unit vectors, of every meaning m, over chosen languages and pairs:
     own = np.einsum("mll,l->m", vectors.cross, alone)  # Σ_l S_l·u[l, m]
     total = np.einsum("mkl,kl->m", vectors.cross, chosen)  # Σ_kl S_k·u[l, m]
@@ -155,7 +188,7 @@ def pair_means(vectors: Any, pairs: Pairs = None, scale: str = "raw") -> PairMea
         left_out = _scores(_means(*without, n_alone, n_pairs, n_sentences - 1))
         spread = left_out - left_out.mean(axis=1, keepdims=True)
         errors = np.sqrt((n_sentences - 1) / n_sentences * np.square(spread).sum(axis=1))
-    return PairMeans(*(float(value) for value in (*means, *errors)))
+    return [float(value) for value in (*means, *errors)]
 
 
 def _chosen_pairs(languages: Sequence[str], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
@@ -191,19 +224,24 @@ def _scores(means: np.ndarray) -> np.ndarray:
     return means[:2] - means[2]
 
 
-def permutation_null(vectors: Any, n_permutations: int = 50, seed: int = 0, pairs: Pairs = None) -> Null:
+def permutation_null(
+    vectors: Any, n_permutations: int = 100, seed: int = 0, pairs: Pairs = None, scale: str = SCALES[0]
+) -> Null:
     """LRDS and SADS after shuffling what they measure.
 
     Meanings are shuffled within each language (SADS), languages within each meaning (LRDS). Over all pairs of
-    languages a permutation costs one sum over the sentences, in float32.
+    languages a permutation costs one sum over the sentences, in float32. Of more than 1,000 meanings a random
+    1,000 are shuffled, on the scale of all: the null is then wider than that of all, which errs on the safe
+    side.
 
     Parameters
     ----------
     vectors : array, shape [language, sentence, neuron], or Vectors
     n_permutations : int
     seed : int
-        The same seed gives the same permutations, whatever the vectors.
-    pairs
+        The same seed gives the same permutations, whatever the vectors: the k-th draws of all layers and
+        checkpoints belong together.
+    pairs, scale
         As for :func:`pair_means`.
 
     Raises
@@ -211,10 +249,11 @@ def permutation_null(vectors: Any, n_permutations: int = 50, seed: int = 0, pair
     ValueError
         As :func:`pair_means`.
     """
-    vectors = Vectors.of(vectors)
+    vectors, rng = Vectors.of(vectors, scale=scale), np.random.default_rng(seed)
+    if vectors.n_sentences > N_SHUFFLED:
+        vectors = vectors.select(rng.choice(vectors.n_sentences, N_SHUFFLED, replace=False))
     n_languages, n_sentences, _ = vectors.shape
     chosen, alone = _chosen_pairs(vectors.languages, pairs)
-    rng = np.random.default_rng(seed)
     rows = np.arange(n_languages * n_sentences, dtype=np.int32).reshape(n_languages, n_sentences)
     draws = np.broadcast_to(rows, (n_permutations, *rows.shape))
     # One bag of rows for each vector sum: all languages of a "meaning", all meanings of a "language".
@@ -252,7 +291,36 @@ def permutation_null(vectors: Any, n_permutations: int = 50, seed: int = 0, pair
     return Null(lrds=_scores(lrds)[0], sads=_scores(sads)[1])
 
 
-def mean_cosines(vectors: Any, languages: Sequence[str] | None = None) -> pd.DataFrame:
+def with_limits(similarity: pd.DataFrame, grids: Sequence[str] = ("kind", "scale")) -> pd.DataFrame:
+    """The table of similarity with the limits that a whole curve stays below if there is nothing to find.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        With the columns of :meth:`Null.draws`, of one run or of several with one corpus, languages and seed.
+    grids : sequence of str
+        Columns of what is not looked at together: the layers, and the checkpoints where there are several,
+        of each combination of their values make one grid.
+
+    Returns
+    -------
+    DataFrame
+        A copy with ``lrds_null_limit`` and ``sads_null_limit``, see
+        :func:`lingua_utils.measure.intervals.simultaneous_limits` (95 %); NaN in rows without draws.
+    """
+    similarity, rows = similarity.copy(), similarity.reset_index(drop=True)
+    for score in ("lrds", "sads"):
+        kept = rows[rows[f"{score}_null_draws"].notna()]
+        limits = kept.groupby(list(grids), sort=False, dropna=False)[f"{score}_null_draws"].transform(
+            lambda points: simultaneous_limits(np.stack(points.to_list(), axis=1))
+        )
+        similarity[f"{score}_null_limit"] = limits.reindex(rows.index).to_numpy()
+    return similarity
+
+
+def mean_cosines(
+    vectors: Any, languages: Sequence[str] | None = None, scale: str = SCALES[0]
+) -> pd.DataFrame:
     """Mean cosine between each two languages, for the same meaning and for different meanings.
 
     Parameters
@@ -260,6 +328,8 @@ def mean_cosines(vectors: Any, languages: Sequence[str] | None = None) -> pd.Dat
     vectors : array, shape [language, sentence, neuron], or Vectors
     languages : sequence of str, optional
         Names of the languages; their positions by default.
+    scale : {"standardised", "centred", "raw"}
+        See :meth:`lingua_utils.measure.sums.Vectors.of`.
 
     Returns
     -------
@@ -267,7 +337,7 @@ def mean_cosines(vectors: Any, languages: Sequence[str] | None = None) -> pd.Dat
         One row for each ordered pair ``source``, ``target``, also of a language with itself:
         ``same_meaning`` (NaN there) and ``different_meaning``.
     """
-    vectors = Vectors.of(vectors, languages)
+    vectors = Vectors.of(vectors, languages, scale)
     n_sentences, names = vectors.n_sentences, np.asarray(vectors.languages)
     same, every = vectors.gram.sum(axis=0), vectors.cross.sum(axis=0)
     different = (every - same) / (n_sentences * (n_sentences - 1))
@@ -284,9 +354,18 @@ def mean_cosines(vectors: Any, languages: Sequence[str] | None = None) -> pd.Dat
 
 
 def retrieval(
-    vectors: Any, languages: Sequence[str] | None = None, centre: str | None = "language"
+    vectors: Any,
+    languages: Sequence[str] | None = None,
+    scale: str = SCALES[0],
+    centre: str | None = "language",
+    gallery: int = 200,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """How often the sentence of highest cosine in another language is the translation.
+
+    It is looked for among the sentences of a gallery, in which the translation is one. Accuracy falls as the
+    gallery grows, so corpora compare only at one size. Of a longer text five galleries are looked through
+    (all of it, if it has fewer), so that neither time nor memory grows with the number of pairs.
 
     Parameters
     ----------
@@ -294,35 +373,44 @@ def retrieval(
         ``vectors[a, i]`` and ``vectors[b, i]`` translate each other.
     languages : sequence of str, optional
         Names of the languages; their positions by default.
+    scale : {"standardised", "centred", "raw"}
+        See :meth:`lingua_utils.measure.sums.Vectors.of`.
     centre : {"language", None}
-        Subtract each language's own mean first (the default). A language shifts all its sentences by a
+        Then subtract each language's own mean (the default). A language shifts all its sentences by a
         constant, and what lies nearest to another language's constant would win over what means the same
-        (Libovický et al. 2020). The means use no knowledge of who translates whom. ``None``: the vectors as
-        they are.
+        (Libovický et al. 2020). The means use no knowledge of who translates whom. ``None``: only the scale.
+    gallery : int
+        Sentences to choose among; all, where there are fewer.
+    seed : int
+        Of the draw of meanings into galleries. Where they are all, none are drawn.
 
     Returns
     -------
     DataFrame
         One row for each ordered pair of languages: ``source``, ``target``, ``accuracy`` (share of source
         sentences whose nearest target sentence is the translation; of several equally near the first
-        counts), ``accuracy_low``, ``accuracy_high`` (95 % Wilson), ``mutual`` (share of meanings whose two
-        sentences are each other's nearest), ``chance`` (1 / sentences), ``n_sentences``.
+        counts), ``accuracy_low``, ``accuracy_high`` (95 % Wilson; sentences of one gallery are not quite
+        independent, which this does not know), ``mutual`` (share of meanings whose two sentences are each
+        other's nearest), ``chance`` (1 / gallery), ``gallery``, ``n_sentences`` (looked for).
 
     Raises
     ------
     ValueError
-        With fewer than 2 languages or sentences, or another ``centre``.
+        With fewer than 2 languages or sentences, a gallery of fewer than 2, or another ``centre``.
     """
     if centre not in ("language", None):
         raise ValueError(f"centre={centre!r}: it is 'language' or None")
-    vectors = Vectors.of(vectors, languages)
+    if gallery < 2:
+        raise ValueError(f"gallery={gallery}: to choose needs at least 2 sentences")
+    vectors = Vectors.of(vectors, languages, scale)
     if centre == "language":
         vectors = vectors.centred_by_language()
-    n_sentences = vectors.n_sentences
-    found = _nearest(vectors) == np.arange(n_sentences)  # [source, target, sentence]
+    galleries = _galleries(vectors.n_sentences, gallery, seed)
+    found = np.concatenate([_found(vectors.select(drawn))[..., new:] for drawn, new in galleries], axis=-1)
+    n_found = found.shape[-1]
     source, target = np.nonzero(~np.eye(len(vectors.languages), dtype=bool))
     accuracy = found.mean(axis=-1)[source, target]
-    low, high = wilson(accuracy, n_sentences)
+    low, high = wilson(accuracy, n_found)
     names = np.asarray(vectors.languages)
     return pd.DataFrame(
         {
@@ -332,35 +420,45 @@ def retrieval(
             "accuracy_low": low,
             "accuracy_high": high,
             "mutual": (found & found.swapaxes(0, 1)).mean(axis=-1)[source, target],
-            "chance": 1 / n_sentences,
-            "n_sentences": n_sentences,
+            "chance": 1 / len(galleries[0][0]),
+            "gallery": len(galleries[0][0]),
+            "n_sentences": n_found,
         }
     )
 
 
-def _nearest(vectors: Vectors) -> np.ndarray:
-    """Index of the nearest sentence of each language, shape [source, target, sentence]."""
+def _galleries(n_sentences: int, gallery: int, seed: int) -> list[tuple[np.ndarray, int]]:
+    """Meanings of each gallery, and from which of them on they have not been in an earlier one."""
+    if n_sentences <= gallery:
+        return [(np.arange(n_sentences), 0)]
+    order = np.random.default_rng(seed).permutation(n_sentences)
+    ends = range(gallery, min(n_sentences, N_GALLERIES * gallery) + 1, gallery)
+    drawn = [(order[end - gallery : end], 0) for end in ends]
+    rest = n_sentences - ends[-1]
+    # The last ones are too few for a gallery of their own: earlier ones fill it.
+    return [*drawn, (order[-gallery:], gallery - rest)] if 0 < rest < gallery else drawn
+
+
+def _found(vectors: Vectors) -> np.ndarray:
+    """Whether the nearest sentence of a language is the translation, bool [source, target, sentence]."""
     n_languages, n_sentences = len(vectors.languages), vectors.n_sentences
-    nearest = np.zeros((n_languages, n_languages, n_sentences), dtype=np.int64)
-    for source in range(n_languages - 1):
-        others = n_languages - 1 - source
-        best = np.full((others, n_sentences), -np.inf, dtype=np.float32)
-        back = nearest[source + 1 :, source]
-        step = max(1, CELLS // (others * n_sentences))
-        for start in range(0, n_sentences, step):
-            some = slice(start, start + step)
-            # One matrix serves both directions: its rows are the source's sentences, its columns the others'.
-            cosines = sum(
-                units[source, some] @ units[source + 1 :].swapaxes(1, 2) for units in vectors.units()
-            )
-            nearest[source, source + 1 :, some] = cosines.argmax(axis=2)
-            closer = cosines.max(axis=1) > best
-            back[closer] = start + cosines.argmax(axis=1)[closer]
-            best = np.maximum(best, cosines.max(axis=1))
-    return nearest
+    found = np.empty((n_languages, n_languages, n_sentences), dtype=bool)
+    step = max(1, CELLS // (n_languages * n_sentences**2))
+    for start in range(0, n_languages, step):
+        cosines = sum(
+            _rows(units[start : start + step]) @ _rows(units).T for units in vectors.units()
+        ).reshape(-1, n_sentences, n_languages, n_sentences)
+        nearest = cosines.argmax(axis=3) == np.arange(n_sentences)[:, None]
+        found[start : start + step] = nearest.swapaxes(1, 2)
+    return found
 
 
-def sums_of_squares(vectors: Any) -> np.ndarray:
+def _rows(units: np.ndarray) -> np.ndarray:
+    """The sentences of all languages one after the other."""
+    return units.reshape(-1, units.shape[2])
+
+
+def sums_of_squares(vectors: Any, scale: str = SCALES[0]) -> np.ndarray:
     """Each neuron's sum of squares between languages, between meanings, and the rest.
 
     The balanced two-way decomposition with one value in each cell. In pure noise the three are in proportion
@@ -369,23 +467,39 @@ def sums_of_squares(vectors: Any) -> np.ndarray:
     Parameters
     ----------
     vectors : array, shape [language, sentence, neuron], or Vectors
+    scale : {"standardised", "centred", "raw"}
+        Standardised, the three of a neuron sum to L·M. They do not depend on the mean: raw is as centred.
 
     Returns
     -------
     float array, shape [3, neuron]
-        Rows: language, meaning, rest.
+        Rows: language, meaning, rest. NaN for a neuron that never varies: it has no shares.
     """
-    vectors = Vectors.of(vectors)
+    vectors = Vectors.of(vectors, scale="standardised")
     n_languages, n_sentences, width = vectors.shape
-    totals, squares, meanings = np.zeros((n_languages, width)), np.zeros(width), np.zeros(width)
+    totals, meanings = np.zeros((n_languages, width)), np.zeros(width)
     for neurons, tile in vectors.tiles():
         totals[:, neurons] += tile.sum(axis=1)
-        squares[neurons] += np.einsum("lmn,lmn->n", tile, tile)
         meanings[neurons] += np.square(tile.sum(axis=0)).sum(axis=0)
-    grand = np.square(totals.sum(axis=0)) / (n_languages * n_sentences)
-    language = np.square(totals).sum(axis=0) / n_sentences - grand
-    meaning = meanings / n_languages - grand
-    return np.stack([language, meaning, squares - grand - language - meaning]).clip(min=0)
+    language, meaning = np.square(totals).sum(axis=0) / n_sentences, meanings / n_languages
+    rest = n_languages * n_sentences - language - meaning
+    squares = np.stack([language, meaning, rest]).clip(min=0)
+    squares[:, vectors.spread == 0] = np.nan
+    return squares if scale == "standardised" else squares * vectors.spread**2
+
+
+def top_share(vectors: Any, n_neurons: int = 3) -> float:
+    """Share of the variance of all neurons that lies in the few which vary most, in [0, 1].
+
+    Near 1, cosines of centred vectors are those of these neurons alone.
+
+    Parameters
+    ----------
+    vectors : array, shape [language, sentence, neuron], or Vectors
+    n_neurons : int
+    """
+    variances = np.sort(np.square(Vectors.of(vectors).spread))
+    return float(variances[-n_neurons:].sum() / variances.sum()) if variances.any() else np.nan
 
 
 def principal_plane(
@@ -393,6 +507,7 @@ def principal_plane(
     kinds: Sequence[str] | None = None,
     languages: Sequence[str] | None = None,
     n_meanings: int = N_MEANINGS,
+    scale: str = SCALES[0],
 ) -> pd.DataFrame:
     """First two principal components of the directions of some sentences in all languages.
 
@@ -405,6 +520,8 @@ def principal_plane(
         Names of the languages; their positions by default.
     n_meanings : int
         At most so many sentences, evenly spaced over the corpus and so the same for every model.
+    scale : {"standardised", "centred", "raw"}
+        See :meth:`lingua_utils.measure.sums.Vectors.of`; the scale is that of all sentences.
 
     Returns
     -------
@@ -418,14 +535,14 @@ def principal_plane(
     ValueError
         As :func:`pair_means`.
     """
-    vectors = Vectors.of(vectors, languages)
+    vectors = Vectors.of(vectors, languages, scale)
     names = vectors.languages
     n_points = min(n_meanings, vectors.n_sentences)
     sentences = np.linspace(0, vectors.n_sentences - 1, n_points).round().astype(int)
     # From inner products of the points, which add up over neurons: the points themselves may not fit.
     gram = 0.0
-    for units in vectors.units():
-        points = units[:, sentences].reshape(len(names) * n_points, -1).astype(np.float64)
+    for units in vectors.select(sentences).units():
+        points = _rows(units).astype(np.float64)
         gram = gram + points @ points.T
     x, y = _components(gram).T
     labels = np.full(vectors.n_sentences, "all") if kinds is None else np.asarray(kinds)

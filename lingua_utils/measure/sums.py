@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-SCALES = ("standardised", "centred", "raw")
+SCALES = ("standardised", "centred", "raw")  # the leading one first
 
 TILE = 1 << 17  # numbers in a tile: 1 MiB in float64, so that it stays in a processor's cache
 BLOCK = 1 << 20  # numbers in a block of neurons of all sentences: 8 MiB in float64
@@ -75,8 +75,9 @@ class _Layer:
         if scale == "centred":
             return centred
         squares = np.zeros((1, 1, self.shape[2]))
-        for _, neurons, tile in centred.tiles():
-            squares[:, :, neurons] += np.einsum("lmn,lmn->n", tile, tile)
+        with np.errstate(invalid="ignore", over="ignore"):  # as in gram
+            for _, neurons, tile in centred.tiles():
+                squares[:, :, neurons] += np.einsum("lmn,lmn->n", tile, tile)
         spread = np.sqrt(squares / (self.shape[0] * self.shape[1]))
         varies = spread > ROUNDING * np.abs(centred.centre)
         return replace(centred, spread=np.where(varies, spread, np.inf))
@@ -95,7 +96,7 @@ class _Layer:
 
     def floor(self) -> np.ndarray | float:
         """Squared norm, shape [language or 1, 1], at which a vector is nothing but rounding."""
-        if self.centre is None:
+        if self.centre is None or not np.isfinite(self.centre).all():
             return 0.0
         centre = self.centre if self.spread is None else self.centre / self.spread
         return ROUNDING**2 * np.square(centre).sum(axis=-1)
@@ -138,24 +139,27 @@ class Vectors:
         What is concatenated.
     layer_index : int
         Index of the layer in its model; -1 for all of them together.
+    scale : {"raw", "centred", "standardised"}
+        What the values are on, see :meth:`of`.
     """
 
     languages: tuple[str, ...]
     layers: tuple[_Layer, ...]
     layer_index: int = 0
+    scale: str = "raw"
 
     @classmethod
-    def of(cls, vectors: Any, languages: Sequence[str] | None = None, scale: str = "raw") -> Vectors:
-        """Wrap an array [language, sentence, neuron] without copying it; Vectors are only scaled.
+    def of(cls, vectors: Any, languages: Sequence[str] | None = None, scale: str = SCALES[0]) -> Vectors:
+        """Wrap an array [language, sentence, neuron] without copying it; Vectors are put on the scale.
 
         Parameters
         ----------
         vectors : array, also memory-mapped or anything with ``shape`` that can be sliced, or Vectors
         languages : sequence of str, optional
             Names of the languages; their positions by default.
-        scale : {"raw", "centred", "standardised"}
-            As the vectors are; each neuron minus its mean over all languages and sentences; and then divided
-            by its standard deviation over them. A neuron that never varies is 0 on the last two.
+        scale : {"standardised", "centred", "raw"}
+            Each neuron minus its mean over all languages and sentences, divided by its standard deviation
+            over them; minus the mean only; or as it is. A neuron that never varies is 0 on the first two.
 
         Raises
         ------
@@ -172,7 +176,7 @@ class Vectors:
             if len(names) != values.shape[0]:
                 raise ValueError(f"{len(names)} language names for vectors of {values.shape[0]} languages")
             vectors = cls.concatenated([lambda: values], [""], names)
-        return vectors if scale == "raw" else vectors.scaled(scale)
+        return vectors.scaled(scale)
 
     @classmethod
     def concatenated(
@@ -207,10 +211,32 @@ class Vectors:
         return np.asarray(self)[key]
 
     def scaled(self, scale: str) -> Vectors:
-        """The same vectors on another scale, see :meth:`of`."""
+        """The same vectors on a scale, see :meth:`of`; made once, so that measures share its sums."""
         if scale not in SCALES:
             raise ValueError(f"no scale {scale!r}; there are {', '.join(SCALES)}")
-        return replace(self, layers=tuple(layer.scaled(scale) for layer in self.layers))
+        if scale == self.scale:
+            return self
+        if scale not in self._on_scale:
+            self._on_scale[scale] = self._rescaled(scale)
+        return self._on_scale[scale]
+
+    @cached_property
+    def _on_scale(self) -> dict[str, Vectors]:
+        return {}
+
+    def _rescaled(self, scale: str) -> Vectors:
+        return replace(self, layers=tuple(layer.scaled(scale) for layer in self.layers), scale=scale)
+
+    @cached_property
+    def halves(self) -> tuple[Vectors, Vectors]:
+        """Every other meaning, and the rest, each with means and deviations of its own."""
+        return tuple(self.select(np.arange(k, self.n_sentences, 2))._rescaled(self.scale) for k in (0, 1))
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Standard deviation of each neuron over languages and sentences; 0 where only rounding varies."""
+        spread = np.concatenate([layer.spread.ravel() for layer in self.scaled("standardised").layers])
+        return np.where(np.isfinite(spread), spread, 0)
 
     def centred_by_language(self) -> Vectors:
         """The same vectors without each language's own mean."""
@@ -243,6 +269,8 @@ class Vectors:
             For a vector of norm 0 or one that is not finite; the message names language and sentence.
         """
         wrong = np.argwhere(~(np.isfinite(self.squared_norms) & (self.squared_norms > 0)))
+        if len(wrong) and self.scale != "raw" and not np.isfinite(self.squared_norms).all():
+            return self._rescaled("raw").weights  # one number that is not finite spoils the mean of all
         if len(wrong):
             language, sentence = wrong[0]
             first = self.layers[0]

@@ -56,6 +56,9 @@ class RunSettings:
         "auto", "type the model runs in; auto: as saved", ("auto", "float32", "bfloat16", "float16")
     )
     device: str = _setting("", '"cpu", "cuda", "auto" (all GPUs together); empty for the best there is')
+    gallery: int = _setting(
+        200, "sentences among which a translation is looked for", at_least=2, of="similarity"
+    )
     rules: str = _setting(
         "default", "rules that select key neurons; default: all that can be had", of="regions"
     )
