@@ -269,14 +269,51 @@ def test_the_decoder_starts_with_its_own_token_and_reads_the_sentence():
         assert (read[content["decoder"]] == ids[content["encoder"]]).all()
 
 
-def test_the_share_above_zero_counts_content_tokens_of_the_language():
-    loaded = tiny_loaded("opt")
-    for pooling in POOLINGS:
-        result = captured(loaded, pooling=pooling, batch_tokens=64)
-        for i, texts in enumerate(TEXTS):
-            per_token = [token_activations(loaded, text) for text in texts]
-            expected = np.concatenate([tokens[content] > 0 for tokens, content in per_token]).mean(axis=0)
-            np.testing.assert_allclose(result.positive(0)[i], expected, atol=1e-6)
+@pytest.fixture(scope="module", params=["opt", "bert", "llama"])
+def above_zero(request):
+    """A tiny model, and where its first layer is above 0: [content token, neuron] of every sentence."""
+    loaded = tiny_loaded(request.param)
+    by_sentence = [[token_activations(loaded, text) for text in texts] for texts in TEXTS]
+    return loaded, [[values[content] > 0 for values, content in texts] for texts in by_sentence]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_share_above_zero_counts_every_content_token_of_a_sentence_whatever_the_pooling(
+    above_zero, pooling
+):
+    loaded, expected = above_zero
+    result = captured(loaded, pooling=pooling, batch_tokens=64)
+    shares = result.positive_shares(0)
+    for i, j, _ in each_sentence():
+        np.testing.assert_array_equal(result.n_positive(0)[i, j], expected[i][j].sum(axis=0))
+        np.testing.assert_allclose(shares[i, j], expected[i][j].mean(axis=0), rtol=1e-6)
+        assert result.n_content[i, j] == len(expected[i][j])
+    np.testing.assert_array_equal(result.positive_shares(0, slice(1, 3)), shares[:, 1:3])
+
+
+def test_the_share_above_zero_of_a_language_is_that_of_its_tokens_also_among_chosen_sentences(above_zero):
+    loaded, expected = above_zero
+    result = captured(loaded, batch_tokens=64)
+    for activations, chosen in ((result, range(5)), (result.select([3, 0, 2]), [3, 0, 2])):
+        for i, texts in enumerate(expected):
+            tokens = np.concatenate([texts[j] for j in chosen])
+            np.testing.assert_allclose(activations.positive(0)[i], tokens.mean(axis=0), rtol=1e-12)
+
+
+def test_counts_of_a_long_sentence_are_exact():
+    loaded = tiny_loaded("bloom")
+    text = "134 euros, 63 million, and a long list. " * 40
+    tokens, content = token_activations(loaded, text)
+    result = captured(loaded, (("a", text), ("b", text)), batch_tokens=64)
+    assert result.n_content[0, 1] == content.sum() > 255
+    np.testing.assert_array_equal(result.n_positive(0)[0, 1], (tokens[content] > 0).sum(axis=0))
+
+
+def test_counts_add_a_quarter_to_a_layers_file(tmp_path):
+    result = captured(tiny_loaded("bloom"))
+    folder = result.save(tmp_path / "activations")
+    size = (folder / "layer_000.safetensors").stat().st_size
+    assert size < 1.25 * result.layer(0).nbytes + 300
 
 
 def test_sums_are_float32_whatever_the_models_dtype():
@@ -497,12 +534,14 @@ def test_activations_come_back_from_disk_layer_by_layer(tmp_path):
         "kinds",
     ):
         assert getattr(opened, name) == getattr(result, name)
-    np.testing.assert_array_equal(opened.n_tokens, result.n_tokens)
+    for name in ("n_tokens", "n_content"):
+        np.testing.assert_array_equal(getattr(opened, name), getattr(result, name))
     np.testing.assert_array_equal(opened.values, result.values)
     for i in range(len(result.layers)):
         np.testing.assert_array_equal(opened.layer(i), result.layer(i))
         np.testing.assert_array_equal(opened.layer(i, slice(1, 3)), result.layer(i)[:, 1:3])
-        np.testing.assert_array_equal(opened.positive(i), result.positive(i))
+        np.testing.assert_array_equal(opened.n_positive(i), result.n_positive(i))
+        np.testing.assert_array_equal(opened.n_positive(i, slice(1, 3)), result.n_positive(i)[:, 1:3])
     assert opened.fingerprint == result.fingerprint != captured(tiny_loaded("bloom")).fingerprint
 
 
@@ -570,6 +609,7 @@ def test_plain_arrays_keep_their_axes():
     result = Activations.from_array(values, ["eng_Latn", "fra_Latn"])
     np.testing.assert_array_equal(result.values, values)
     np.testing.assert_array_equal(result.layer(1), values[:, :, 1])
+    np.testing.assert_array_equal(result.positive_shares(1), values[:, :, 1] > 0)
     np.testing.assert_allclose(result.positive(2), (values[:, :, 2] > 0).mean(axis=1))
     assert (result.n_sentences, result.layers, result.widths) == (4, ("0", "1", "2"), (5, 5, 5))
 

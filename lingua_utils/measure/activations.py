@@ -54,6 +54,8 @@ class Activations:
         Identity of the numbers.
     n_tokens : int array, shape [language, sentence]
         Tokens that entered the mean; of an encoder-decoder, those of the encoder.
+    n_content : int array, shape [language, sentence]
+        Content tokens, whatever the pooling; those that :meth:`n_positive` counts among.
     """
 
     languages: tuple[str, ...]
@@ -66,8 +68,9 @@ class Activations:
     n_truncated: int
     fingerprint: str
     n_tokens: np.ndarray
+    n_content: np.ndarray
     _values: Sequence[np.ndarray]
-    _positive: Sequence[np.ndarray]
+    _n_positive: Sequence[np.ndarray]
     _chosen: np.ndarray | None = None
 
     def __repr__(self) -> str:
@@ -79,11 +82,14 @@ class Activations:
 
     def layer(self, index: int, sentences: slice = slice(None)) -> np.ndarray:
         """One layer, float32, shape [language, sentence, neuron]; read when asked for."""
+        return self._read(self._values, index, sentences)
+
+    def _read(self, layers: Sequence[np.ndarray], index: int, sentences: slice) -> np.ndarray:
         if self._chosen is not None:
-            return self._values[index][:, self._chosen[sentences]]
-        if isinstance(self._values, _Stored):
-            return self._values.read(index, sentences)
-        return self._values[index][:, sentences]
+            return layers[index][:, self._chosen[sentences]]
+        if isinstance(layers, _Stored):
+            return layers.read(index, sentences)
+        return layers[index][:, sentences]
 
     def by_layer(self, scale: str = "raw") -> Iterator[tuple[str, Vectors]]:
         """Each layer's label and vectors, then ("all", those of all layers concatenated).
@@ -100,10 +106,7 @@ class Activations:
         yield "all", Vectors.concatenated(reads, self.layers, self.languages, self._chosen).scaled(scale)
 
     def select(self, sentences: Sequence[int]) -> "Activations":
-        """The activations of some of the meanings, by index; nothing is copied.
-
-        :meth:`positive` stays that of all sentences, whose tokens are only counted together.
-        """
+        """The activations of some of the meanings, by index; nothing is copied."""
         chosen = np.arange(self.n_sentences)[np.asarray(sentences)]
         return replace(
             self,
@@ -111,6 +114,7 @@ class Activations:
             kinds=None if self.kinds is None else tuple(self.kinds[index] for index in chosen),
             fingerprint=f"{self.fingerprint} of {chosen.tolist()}",
             n_tokens=self.n_tokens[:, chosen],
+            n_content=self.n_content[:, chosen],
             _chosen=chosen if self._chosen is None else self._chosen[chosen],
         )
 
@@ -122,12 +126,31 @@ class Activations:
             if len(chosen) >= 2:
                 yield kind, self.select(chosen)
 
+    def n_positive(self, index: int, sentences: slice = slice(None)) -> np.ndarray:
+        """On how many of a sentence's content tokens a neuron is above 0, [language, sentence, neuron].
+
+        Exact, in the smallest unsigned type that holds the longest sentence: a byte up to 255 tokens.
+        """
+        return self._read(self._n_positive, index, sentences)
+
+    def positive_shares(self, index: int, sentences: slice = slice(None)) -> np.ndarray:
+        """On which share of a sentence's content tokens a neuron is above 0, in [0, 1].
+
+        Returns
+        -------
+        array, float32, shape [language, sentence, neuron]
+            :meth:`n_positive` over ``n_content``, which weighs it where sentences are taken together.
+        """
+        n_content = self.n_content[:, sentences, None].astype(np.float32)
+        return self.n_positive(index, sentences) / n_content
+
     def positive(self, index: int) -> np.ndarray:
-        """Share of content tokens on which a neuron is above 0, in [0, 1], shape [language, neuron].
+        """Share of a language's content tokens on which a neuron is above 0, in [0, 1], [language, neuron].
 
         All content tokens count, whatever the pooling: this is what LAPE (Tang et al. 2024) needs.
         """
-        return self._positive[index]
+        n_positive = self.n_positive(index).sum(axis=1, dtype=np.int64)
+        return n_positive / self.n_content.sum(axis=1, keepdims=True)
 
     @property
     def values(self) -> np.ndarray:
@@ -148,9 +171,11 @@ class Activations:
         """Write a folder, whole or not at all: one file for each layer, and one for what they share."""
         about = {name: getattr(self, name) for name in _ABOUT}
         with files.writing(folder, folder=True) as temporary:
-            save_file({"n_tokens": self.n_tokens}, temporary / _HEAD, {"activations": json.dumps(about)})
+            counts = {name: getattr(self, name) for name in _COUNTS}
+            save_file(counts, temporary / _HEAD, {"activations": json.dumps(about)})
             for i in range(len(self.layers)):
-                tensors = {"positive": self.positive(i), "values": np.ascontiguousarray(self.layer(i))}
+                tensors = {"values": self.layer(i), "n_positive": self.n_positive(i)}
+                tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
                 save_file(tensors, temporary / _LAYER.format(i))
         return Path(folder)
 
@@ -171,16 +196,15 @@ class Activations:
         with _opened(folder / _HEAD) as file:
             written = json.loads(file.metadata()["activations"])
             about = {name: written[name] for name in _ABOUT}
-            n_tokens = file.get_tensor("n_tokens")
+            counts = {name: file.get_tensor(name) for name in _COUNTS}
         for name in ("languages", "layers", "widths", "kinds"):
             about[name] = about[name] if about[name] is None else tuple(about[name])
         n_layers = len(about["layers"])
         for i in range(n_layers):
             with _opened(folder / _LAYER.format(i)) as file:
-                for name in ("values", "positive"):
+                for name in _TENSORS:
                     file.get_slice(name)
-        stored = {name: _Stored(folder, name, n_layers) for name in ("values", "positive")}
-        return cls(**about, n_tokens=n_tokens, _values=stored["values"], _positive=stored["positive"])
+        return cls(**about, **counts, **{f"_{name}": _Stored(folder, name, n_layers) for name in _TENSORS})
 
     @classmethod
     def from_array(
@@ -239,8 +263,9 @@ class Activations:
             n_truncated=0,
             fingerprint=_fingerprint(layers),
             n_tokens=np.ones((n_languages, n_sentences), dtype=np.int64),
+            n_content=np.ones((n_languages, n_sentences), dtype=np.int64),
             _values=layers,
-            _positive=[(layer > 0).mean(axis=1) for layer in layers],
+            _n_positive=[(layer > 0).view(np.uint8) for layer in layers],
         )
 
 
@@ -248,6 +273,7 @@ _ABOUT = (
     *("languages", "layers", "widths", "n_sentences", "pooling"),
     *("corpus_fingerprint", "kinds", "n_truncated", "fingerprint"),
 )
+_COUNTS, _TENSORS = ("n_tokens", "n_content"), ("values", "n_positive")  # of the head, of a layer's file
 _HEAD, _LAYER = "activations.safetensors", "layer_{:03d}.safetensors"
 
 
@@ -351,9 +377,9 @@ def capture(
     texts = [text for texts in corpus.texts for text in texts]
     tokens = tokenize(loaded, texts, name_of, max_tokens, too_long)
     batch_tokens = batch_tokens or default_batch_tokens(loaded)
-    values = [np.empty((len(languages), n_sentences, width), dtype=np.float32) for width in widths]
-    # Counted where the model is, in whole numbers, and moved once at the end.
-    above_zero = torch.zeros((len(languages), ends[-1]), dtype=torch.int32, device=loaded.device)
+    n_content = tokens.n_content.reshape(len(languages), n_sentences)
+    values = [np.empty((*n_content.shape, width), dtype=np.float32) for width in widths]
+    n_positive = [np.empty(layer.shape, dtype=np.min_scalar_type(n_content.max())) for layer in values]
 
     def forward(rows: np.ndarray) -> None:
         language, sentence = np.divmod(rows, n_sentences)
@@ -363,16 +389,14 @@ def capture(
             row, neuron = np.argwhere(~finite.cpu().numpy())[0]
             layer = layers[np.searchsorted(ends, neuron, side="right")]
             raise ValueError(_not_finite(layer, languages[language[row]], sentence[row]))
-        for array, part in zip(values, np.split(pooled.cpu().numpy(), ends[:-1], axis=1), strict=True):
-            array[language, sentence] = part
-        above_zero.index_add_(0, torch.from_numpy(language).to(above_zero.device), counts.int())
+        for arrays, found in ((values, pooled), (n_positive, counts)):
+            for array, part in zip(arrays, np.split(found.cpu().numpy(), ends[:-1], axis=1), strict=True):
+                array[language, sentence] = part
         bar.update(len(rows))
 
     with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
         in_batches(forward, np.arange(len(texts)), tokens.lengths, batch_tokens)
 
-    n_content = tokens.n_content.reshape(len(languages), n_sentences)
-    shares = above_zero.cpu().numpy() / n_content.sum(axis=1, keepdims=True)
     n_tokens = {
         "mean": n_content,
         "skip_first": np.maximum(n_content - tokens.content[tokens.starts].reshape(n_content.shape), 1),
@@ -389,8 +413,9 @@ def capture(
         n_truncated=int(tokens.truncated.sum()),
         fingerprint=_fingerprint(values),
         n_tokens=n_tokens,
+        n_content=n_content,
         _values=values,
-        _positive=[np.ascontiguousarray(part) for part in np.split(shares, ends[:-1], axis=1)],
+        _n_positive=n_positive,
     )
 
 

@@ -221,7 +221,7 @@ def key_regions(
           are silent in it (Kojima et al. 2024, who take 1,000 of each; ``k`` gives such a number instead).
         - A function of the activations (and of your ``settings``) that returns a bool array [language, layer,
           neuron], or that and a score of the same shape. Its null comes with it: the function is run again on
-          ``n_shuffles`` (20) shuffles, whose ``positive`` counts sentences and not tokens.
+          ``n_shuffles`` (20) shuffles, in which sentences keep their own counts of tokens.
     seed : int
         Seed of the shuffles.
     **settings
@@ -352,29 +352,27 @@ def _shuffled(activations: Activations, dealt: np.ndarray) -> Activations:
         activations,
         fingerprint="",
         n_tokens=activations.n_tokens[dealt, np.arange(activations.n_sentences)],
-        _values=_Shuffled(activations, dealt),
-        _positive=_Shuffled(activations, dealt, lambda values: (values > 0).mean(axis=1)),
+        n_content=activations.n_content[dealt, np.arange(activations.n_sentences)],
+        _values=_Shuffled(activations, dealt, Activations.layer),
+        _n_positive=_Shuffled(activations, dealt, Activations.n_positive),
         _chosen=None,
     )
 
 
 class _Shuffled(Sequence):
-    """A function of layers in which the languages of every meaning have changed places, when asked for."""
+    """What is read of layers, the languages of every meaning having changed places, when asked for."""
 
     def __init__(
-        self,
-        activations: Activations,
-        dealt: np.ndarray,
-        function: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+        self, activations: Activations, dealt: np.ndarray, read: Callable[[Activations, int], np.ndarray]
     ) -> None:
-        self._activations, self._dealt, self._function = activations, dealt, function
+        self._activations, self._dealt, self._read = activations, dealt, read
 
     def __len__(self) -> int:
         return len(self._activations.layers)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        values = self._activations.layer(index)
-        return self._function(values[self._dealt, np.arange(values.shape[1])])
+        values = self._read(self._activations, index)
+        return values[self._dealt, np.arange(values.shape[1])]
 
 
 # -- the rules
