@@ -545,6 +545,48 @@ def test_activations_come_back_from_disk_layer_by_layer(tmp_path):
     assert opened.fingerprint == result.fingerprint != captured(tiny_loaded("bloom")).fingerprint
 
 
+@pytest.mark.parametrize("model_type", ["t5", "bloom"])
+@pytest.mark.parametrize("repeats", [1, 40])  # counts in one byte, and in two
+def test_what_is_written_batch_by_batch_is_what_would_be_kept_in_memory(model_type, repeats, tmp_path):
+    loaded = tiny_loaded(model_type)
+    texts = (*TEXTS[:1], (TEXTS[1][0] * repeats, *TEXTS[1][1:]))
+    kept = captured(loaded, texts, batch_tokens=64)
+    written = captured(loaded, texts, batch_tokens=64, folder=tmp_path / "written")
+    assert kept.n_content.max() > 255 or repeats == 1
+    kept.save(tmp_path / "saved")
+    for path in (tmp_path / "saved").iterdir():
+        assert (tmp_path / "written" / path.name).read_bytes() == path.read_bytes()
+    assert written.fingerprint == kept.fingerprint
+    np.testing.assert_array_equal(written.values, kept.values)
+    np.testing.assert_array_equal(written.n_positive(1), kept.n_positive(1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved", "written"]
+
+
+def test_a_capture_that_fails_leaves_nothing_and_keeps_what_was_there(tmp_path):
+    loaded, before = tiny_loaded("bloom"), captured(tiny_loaded("bloom"), folder=tmp_path / "activations")
+    seen = []
+
+    def fail(module, args, output):
+        seen.append(sum(path.stat().st_size for path in tmp_path.glob(".activations.*/*/*")))
+        if len(seen) == 3:
+            raise RuntimeError("half-way")
+
+    with loaded.base.h[1].register_forward_hook(fail), pytest.raises(RuntimeError, match="half-way"):
+        captured(loaded, TEXTS[::-1], batch_tokens=64, folder=tmp_path / "activations")
+    assert 0 < seen[1] < seen[2]
+    assert [path.name for path in tmp_path.iterdir()] == ["activations"]
+    assert Activations.open(tmp_path / "activations").fingerprint == before.fingerprint
+
+
+def test_the_fingerprint_is_of_the_numbers_not_of_the_way_they_came():
+    result = captured(tiny_loaded("bloom"))
+    again = Activations.from_array(result.values, LANGUAGES)
+    assert again.fingerprint == result.fingerprint
+    other = result.values.copy()
+    other[1, 2, 1, 5] += 1
+    assert Activations.from_array(other, LANGUAGES).fingerprint != result.fingerprint
+
+
 def test_one_layer_is_read_without_the_others(tmp_path):
     folder = captured(tiny_loaded("bloom")).save(tmp_path / "activations")
     opened = Activations.open(folder)
