@@ -1,6 +1,6 @@
 """Memory of a capture: kept, or written to a folder as batches come.
 
-A promise, on a random BLOOM of 16 layers, 64 wide (4,096 neurons): written to a folder, further sentences add
+A promise, on a random BLOOM of 32 layers, 64 wide (8,192 neurons): written to a folder, further sentences add
 at most a tenth of what their activations take (their text and token ids), because only a batch is held. Kept
 in memory, they add all of it. Each capture is a process of its own, whose high-water mark is read.
 
@@ -19,8 +19,8 @@ from similarity_memory import peak
 
 from lingua_utils.measure.activations import capture
 
-FORM = Form(width=64, layers=16, heads=4, n_sentences=20_000)
-FEWER, MOST = 10, 0.10
+FORM = Form(width=64, layers=32, heads=4, n_sentences=20_000)
+FEWER, MOST = 4, 0.10
 
 
 def measure(n_sentences: int, streamed: bool) -> int:
