@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded, tiny_model
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lingua_utils.measure.activations import POOLINGS, Activations, capture
-from lingua_utils.models import batches
+from lingua_utils.models import batches, devices
 from lingua_utils.models.batches import in_batches, model_inputs, tokenize
 from lingua_utils.models.loading import LoadedModel
 
@@ -453,6 +454,55 @@ def test_a_sentence_longer_than_the_models_positions_is_cut_to_them(model_type):
     assert result.n_truncated == 2
     assert np.isfinite(result.values).all() and (result.n_tokens[:, 0] <= loaded.max_length).all()
     assert (result.n_tokens[:, 0] >= loaded.max_length - 2).all()
+
+
+@pytest.mark.parametrize("model_type", ["bloom", "t5"])
+def test_where_positions_have_no_end_a_sentence_is_cut_to_2048_tokens_unless_more_are_asked_for(model_type):
+    loaded = tiny_loaded(model_type)
+    texts = ["a " * 3000, "b"]
+    assert tokenize(loaded, texts).lengths[0] == batches.LONGEST == 2048
+    assert tokenize(loaded, texts, max_tokens=2500).lengths[0] == 2500
+    assert tokenize(loaded, texts, too_long="keep").lengths[0] >= 3000
+
+
+def test_a_sentence_that_needs_more_memory_than_is_free_is_refused_by_name_before_the_forward(monkeypatch):
+    loaded = tiny_loaded("bloom")
+    loaded.base.register_forward_pre_hook(lambda *_: pytest.fail("the forward has begun"))
+    monkeypatch.setattr(devices, "free_for_batches", lambda device: 20 * 10**9)
+    texts = (("short", "x" * 10**6), ("kurz", "y"))
+    with pytest.raises(MemoryError, match=r"^eng_Latn sentence 1 has 1,000,000 tokens, which need") as error:
+        captured(loaded, texts, max_tokens=10**7)
+    message = str(error.value)
+    assert "20.0 GB are free" in message and "\n" not in message
+    fitting = int(re.search(r"set max_tokens to (\d+)", message)[1])
+    needed = batches.memory_of_sentence(loaded, fitting)
+    assert needed <= 20e9 < batches.memory_of_sentence(loaded, 2 * fitting)
+
+
+def test_by_default_even_a_line_of_a_megabyte_is_read(tmp_path):
+    result = captured(tiny_loaded("bloom"), (("x" * 10**6, "b"), ("c", "d")))
+    assert result.n_truncated == 1 and result.n_tokens[0, 0] == batches.LONGEST
+
+
+@pytest.mark.parametrize("model_type", ["bloom", "t5", "gemma2"])
+def test_a_sentence_is_said_to_need_no_more_than_it_takes(model_type):
+    loaded, n_tokens = tiny_loaded(model_type), 250
+    tokens = tokenize(loaded, ["x" * n_tokens], max_tokens=n_tokens)
+    inputs, _ = model_inputs(loaded, tokens, np.array([0]))
+    sizes = []
+
+    class Sizes(TorchDispatchMode):
+        """Notes the bytes of everything that is computed."""
+
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            made = function(*arguments, **(options or {}))
+            sizes.append(made.nbytes if isinstance(made, torch.Tensor) else 0)
+            return made
+
+    with Sizes(), torch.inference_mode():
+        loaded.base(**inputs)
+    claimed = batches.memory_of_sentence(loaded, int(tokens.lengths[0]))
+    assert sum(sorted(sizes)[-8:]) >= claimed >= max(sizes)
 
 
 def test_a_sentence_without_content_is_named():

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from lingua_utils import files
 from lingua_utils.measure.sums import Vectors
-from lingua_utils.models.batches import Tokens, in_batches, model_inputs, tokenize
+from lingua_utils.models.batches import Tokens, check_memory, in_batches, model_inputs, tokenize
 from lingua_utils.models.loading import LoadedModel
 
 if TYPE_CHECKING:
@@ -399,7 +399,8 @@ def capture(
         Tokens in a batch, padding included; changes the speed and the memory, not the result. Default:
         :func:`default_batch_tokens`.
     max_tokens : int, optional
-        Longest sentence, special tokens included; default, and never more than, the model's positions.
+        Longest sentence, special tokens included; default, and never more than, the model's positions; where
+        they have no end (ALiBi, T5), by default :data:`lingua_utils.models.batches.LONGEST`, 2,048.
     too_long : {"truncate", "refuse"}
         Longer sentences are cut and counted in ``n_truncated``, or are an error.
     progress : bool
@@ -413,6 +414,8 @@ def capture(
     ValueError
         For an unknown option; for a sentence that is too long (if refused) or has no content token; for
         activations that are infinite or NaN, with layer, language and sentence.
+    MemoryError
+        For a sentence too long for the memory, by name and before the first forward.
 
     Notes
     -----
@@ -438,6 +441,7 @@ def capture(
 
     texts = [text for texts in corpus.texts for text in texts]
     tokens = tokenize(loaded, texts, name_of, max_tokens, too_long)
+    check_memory(loaded, tokens.lengths, name_of)
     batch_tokens = batch_tokens or default_batch_tokens(loaded)
     n_content = tokens.n_content.reshape(len(languages), n_sentences)
     n_tokens = {
