@@ -196,7 +196,13 @@ class Run:
             _say(f"activations: not yet in {self.settings.folder}; capturing")
         start = time.perf_counter()
         text = self.corpus()  # first: what is wrong with it is told before a model is loaded
-        captured = capture(self.loaded, text, pooling=self.settings.pooling, folder=folder)
+        captured = capture(
+            self.loaded,
+            text,
+            pooling=self.settings.pooling,
+            max_tokens=self.settings.max_tokens or None,
+            folder=folder,
+        )
         self._record("activations", self._entry(start, key=key, n_truncated=captured.n_truncated))
         return captured
 
