@@ -342,9 +342,14 @@ class Run:
 
     def _record(self, name: str, value: Any) -> None:
         """Write one part of the manifest, beside what is measured."""
-        manifest = self.manifest | {
+        before, source = self.manifest, self.corpus().source
+        if before.get("fingerprints", {}).get("dev", self._texts["dev"]) != self._texts["dev"]:
+            was, now = (f" ({place})" if place else "" for place in (before.get("source"), source))
+            _say(f"the text of {self.settings.corpus} is another{now} than in the last run here{was}")
+        manifest = before | {
             "settings": self.settings.as_dict(),
             "fingerprints": self.fingerprints | self._texts,
+            "source": source,
             name: value,
         }
         if "loaded" in self._memory:
