@@ -37,8 +37,9 @@ def find(path: str | Path) -> Path:
     An installed package brings the sample sheets (``runs/``) and the published tables (``book/published/``),
     so that a notebook opened alone has them; a checkout holds them itself, wherever ``LINGUA_HOME`` is.
     """
-    here = resolve(path)
-    return next((at for at in (here, SHIPPED / path, CHECKOUT / path) if at.exists()), here)
+    here, path = resolve(path), Path(path)
+    brought = path.parts[:1] in (("runs",), ("book",))
+    return next((at for at in (here, SHIPPED / path, CHECKOUT / path) if brought and at.exists()), here)
 
 
 @contextmanager
