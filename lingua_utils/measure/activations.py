@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lingua_utils.text.corpus import ParallelCorpus
 
 POOLINGS = ("mean", "skip_first", "last")
-_SCRATCH = 2**19  # values compared at a time, so that they stay in the processor's cache
+_SCRATCH = 2**19  # values compared at a time on a CPU, so that they stay in its cache
 
 
 @dataclass(eq=False)
@@ -515,16 +515,16 @@ def _pooler(
     It returns, on the model's device, two tensors float32, shape [row, neuron of any layer]: the sentences'
     vectors, and on how many of its content tokens a neuron is above 0.
     """
-    # Which values are above 0, as numbers that can be summed: few at a time, in memory asked for once.
+    # Which values are above 0, as numbers that can be summed, in memory that is asked for once.
     scratch: dict[tuple[torch.device, torch.dtype], torch.Tensor] = {}
 
     def count(content: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """On how many of the tokens marked 1 a value is above 0, [row, 1, neuron]."""
         n_rows, n_tokens, width = values.shape
         kept = scratch.get((values.device, values.dtype))
-        if kept is None or len(kept) < n_tokens * width:
-            kept = values.new_empty(max(n_tokens * width, _SCRATCH))
-            scratch[values.device, values.dtype] = kept
+        needed = max(n_tokens * width, _SCRATCH) if values.device.type == "cpu" else values.numel()
+        if kept is None or len(kept) < needed:
+            kept = scratch[values.device, values.dtype] = values.new_empty(needed)
         step = len(kept) // (n_tokens * width)
         counts = []
         for start in range(0, n_rows, step):
