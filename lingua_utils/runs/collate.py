@@ -270,7 +270,12 @@ def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
 
 def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | None:
     path = files.find(folder) / f"{table}.parquet" if folder else None
-    return pd.read_parquet(path).assign(published=True) if path and path.is_file() else None
+    if not path or not path.is_file():
+        return None
+    frame = pd.read_parquet(path).assign(published=True)
+    # A table from before there was a setting was made as the setting's default has it.
+    newer = [setting for setting in fields(RunSettings) if setting.name not in frame]
+    return frame.assign(**{setting.name: setting.default for setting in newer})
 
 
 def _published(table: str, folder: str | Path | None, done: Sequence[tuple]) -> pd.DataFrame:
