@@ -4,7 +4,7 @@ Two promises, on a random BLOOM of the 7b1's shape (30 layers, 4,096 wide, a voc
 bfloat16 and 10,000 sentences of 40 tokens on average, a thousand in each of ten languages:
 
 - ``capture`` takes less than 60 s;
-- it costs at most 1.10 × a bare forward of the headless model over the same batches.
+- it costs at most 1.05 × a bare forward of the headless model over the same batches.
 
 Reported beside them: the peak of the GPU's memory, and the share of its peak FLOP/s that is put to use. The
 weights are drawn on the GPU itself. Sentences are random words of one token each, so that their lengths are

@@ -53,6 +53,7 @@ n_sentences: int = 200  # meanings, where there are so many; 0 takes all
 languages: str = "default"  # codes separated by spaces, or "default"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
+max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless
 dtype: str = "auto"  # type the model runs in; auto: as saved: "auto", "float32", "bfloat16", "float16"
 device: str = ""  # "cpu", "cuda", "auto" (all GPUs together); empty for the best there is
 gallery: int = 200  # sentences among which a translation is looked for

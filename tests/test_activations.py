@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from tiny_models import ENCODER_DECODERS, LANGUAGES, MODEL_TYPES, TEXTS, tiny_loaded, tiny_model
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lingua_utils.measure.activations import POOLINGS, Activations, capture
-from lingua_utils.models import batches
+from lingua_utils.models import batches, devices
 from lingua_utils.models.batches import in_batches, model_inputs, tokenize
 from lingua_utils.models.loading import LoadedModel
 
@@ -269,14 +270,51 @@ def test_the_decoder_starts_with_its_own_token_and_reads_the_sentence():
         assert (read[content["decoder"]] == ids[content["encoder"]]).all()
 
 
-def test_the_share_above_zero_counts_content_tokens_of_the_language():
-    loaded = tiny_loaded("opt")
-    for pooling in POOLINGS:
-        result = captured(loaded, pooling=pooling, batch_tokens=64)
-        for i, texts in enumerate(TEXTS):
-            per_token = [token_activations(loaded, text) for text in texts]
-            expected = np.concatenate([tokens[content] > 0 for tokens, content in per_token]).mean(axis=0)
-            np.testing.assert_allclose(result.positive(0)[i], expected, atol=1e-6)
+@pytest.fixture(scope="module", params=["opt", "bert", "llama"])
+def above_zero(request):
+    """A tiny model, and where its first layer is above 0: [content token, neuron] of every sentence."""
+    loaded = tiny_loaded(request.param)
+    by_sentence = [[token_activations(loaded, text) for text in texts] for texts in TEXTS]
+    return loaded, [[values[content] > 0 for values, content in texts] for texts in by_sentence]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_share_above_zero_counts_every_content_token_of_a_sentence_whatever_the_pooling(
+    above_zero, pooling
+):
+    loaded, expected = above_zero
+    result = captured(loaded, pooling=pooling, batch_tokens=64)
+    shares = result.positive_shares(0)
+    for i, j, _ in each_sentence():
+        np.testing.assert_array_equal(result.n_positive(0)[i, j], expected[i][j].sum(axis=0))
+        np.testing.assert_allclose(shares[i, j], expected[i][j].mean(axis=0), rtol=1e-6)
+        assert result.n_content[i, j] == len(expected[i][j])
+    np.testing.assert_array_equal(result.positive_shares(0, slice(1, 3)), shares[:, 1:3])
+
+
+def test_the_share_above_zero_of_a_language_is_that_of_its_tokens_also_among_chosen_sentences(above_zero):
+    loaded, expected = above_zero
+    result = captured(loaded, batch_tokens=64)
+    for activations, chosen in ((result, range(5)), (result.select([3, 0, 2]), [3, 0, 2])):
+        for i, texts in enumerate(expected):
+            tokens = np.concatenate([texts[j] for j in chosen])
+            np.testing.assert_allclose(activations.positive(0)[i], tokens.mean(axis=0), rtol=1e-12)
+
+
+def test_counts_of_a_long_sentence_are_exact():
+    loaded = tiny_loaded("bloom")
+    text = "134 euros, 63 million, and a long list. " * 40
+    tokens, content = token_activations(loaded, text)
+    result = captured(loaded, (("a", text), ("b", text)), batch_tokens=64)
+    assert result.n_content[0, 1] == content.sum() > 255
+    np.testing.assert_array_equal(result.n_positive(0)[0, 1], (tokens[content] > 0).sum(axis=0))
+
+
+def test_counts_add_a_quarter_to_a_layers_file(tmp_path):
+    result = captured(tiny_loaded("bloom"))
+    folder = result.save(tmp_path / "activations")
+    size = (folder / "layer_000.safetensors").stat().st_size
+    assert size < 1.25 * result.layer(0).nbytes + 300
 
 
 def test_sums_are_float32_whatever_the_models_dtype():
@@ -418,6 +456,55 @@ def test_a_sentence_longer_than_the_models_positions_is_cut_to_them(model_type):
     assert (result.n_tokens[:, 0] >= loaded.max_length - 2).all()
 
 
+@pytest.mark.parametrize("model_type", ["bloom", "t5"])
+def test_where_positions_have_no_end_a_sentence_is_cut_to_2048_tokens_unless_more_are_asked_for(model_type):
+    loaded = tiny_loaded(model_type)
+    texts = ["a " * 3000, "b"]
+    assert tokenize(loaded, texts).lengths[0] == batches.LONGEST == 2048
+    assert tokenize(loaded, texts, max_tokens=2500).lengths[0] == 2500
+    assert tokenize(loaded, texts, too_long="keep").lengths[0] >= 3000
+
+
+def test_a_sentence_that_needs_more_memory_than_is_free_is_refused_by_name_before_the_forward(monkeypatch):
+    loaded = tiny_loaded("bloom")
+    loaded.base.register_forward_pre_hook(lambda *_: pytest.fail("the forward has begun"))
+    monkeypatch.setattr(devices, "free_for_batches", lambda device: 20 * 10**9)
+    texts = (("short", "x" * 10**6), ("kurz", "y"))
+    with pytest.raises(MemoryError, match=r"^eng_Latn sentence 1 has 1,000,000 tokens, which need") as error:
+        captured(loaded, texts, max_tokens=10**7)
+    message = str(error.value)
+    assert "20.0 GB are free" in message and "\n" not in message
+    fitting = int(re.search(r"set max_tokens to (\d+)", message)[1])
+    needed = batches.memory_of_sentence(loaded, fitting)
+    assert needed <= 20e9 < batches.memory_of_sentence(loaded, 2 * fitting)
+
+
+def test_by_default_even_a_line_of_a_megabyte_is_read(tmp_path):
+    result = captured(tiny_loaded("bloom"), (("x" * 10**6, "b"), ("c", "d")))
+    assert result.n_truncated == 1 and result.n_tokens[0, 0] == batches.LONGEST
+
+
+@pytest.mark.parametrize("model_type", ["bloom", "t5", "gemma2"])
+def test_a_sentence_is_said_to_need_no_more_than_it_takes(model_type):
+    loaded, n_tokens = tiny_loaded(model_type), 250
+    tokens = tokenize(loaded, ["x" * n_tokens], max_tokens=n_tokens)
+    inputs, _ = model_inputs(loaded, tokens, np.array([0]))
+    sizes = []
+
+    class Sizes(TorchDispatchMode):
+        """Notes the bytes of everything that is computed."""
+
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            made = function(*arguments, **(options or {}))
+            sizes.append(made.nbytes if isinstance(made, torch.Tensor) else 0)
+            return made
+
+    with Sizes(), torch.inference_mode():
+        loaded.base(**inputs)
+    claimed = batches.memory_of_sentence(loaded, int(tokens.lengths[0]))
+    assert sum(sorted(sizes)[-8:]) >= claimed >= max(sizes)
+
+
 def test_a_sentence_without_content_is_named():
     with pytest.raises(ValueError, match="zho_Hans sentence 1 has no content token: ''"):
         captured(tiny_loaded("llama"), (("a", "b"), ("c", "")))
@@ -497,13 +584,57 @@ def test_activations_come_back_from_disk_layer_by_layer(tmp_path):
         "kinds",
     ):
         assert getattr(opened, name) == getattr(result, name)
-    np.testing.assert_array_equal(opened.n_tokens, result.n_tokens)
+    for name in ("n_tokens", "n_content"):
+        np.testing.assert_array_equal(getattr(opened, name), getattr(result, name))
     np.testing.assert_array_equal(opened.values, result.values)
     for i in range(len(result.layers)):
         np.testing.assert_array_equal(opened.layer(i), result.layer(i))
         np.testing.assert_array_equal(opened.layer(i, slice(1, 3)), result.layer(i)[:, 1:3])
-        np.testing.assert_array_equal(opened.positive(i), result.positive(i))
+        np.testing.assert_array_equal(opened.n_positive(i), result.n_positive(i))
+        np.testing.assert_array_equal(opened.n_positive(i, slice(1, 3)), result.n_positive(i)[:, 1:3])
     assert opened.fingerprint == result.fingerprint != captured(tiny_loaded("bloom")).fingerprint
+
+
+@pytest.mark.parametrize("model_type", ["t5", "bloom"])
+@pytest.mark.parametrize("repeats", [1, 40])  # counts in one byte, and in two
+def test_what_is_written_batch_by_batch_is_what_would_be_kept_in_memory(model_type, repeats, tmp_path):
+    loaded = tiny_loaded(model_type)
+    texts = (*TEXTS[:1], (TEXTS[1][0] * repeats, *TEXTS[1][1:]))
+    kept = captured(loaded, texts, batch_tokens=64)
+    written = captured(loaded, texts, batch_tokens=64, folder=tmp_path / "written")
+    assert kept.n_content.max() > 255 or repeats == 1
+    kept.save(tmp_path / "saved")
+    for path in (tmp_path / "saved").iterdir():
+        assert (tmp_path / "written" / path.name).read_bytes() == path.read_bytes()
+    assert written.fingerprint == kept.fingerprint
+    np.testing.assert_array_equal(written.values, kept.values)
+    np.testing.assert_array_equal(written.n_positive(1), kept.n_positive(1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved", "written"]
+
+
+def test_a_capture_that_fails_leaves_nothing_and_keeps_what_was_there(tmp_path):
+    loaded, before = tiny_loaded("bloom"), captured(tiny_loaded("bloom"), folder=tmp_path / "activations")
+    seen = []
+
+    def fail(module, args, output):
+        seen.append(sum(path.stat().st_size for path in tmp_path.glob(".activations.*/*/*")))
+        if len(seen) == 3:
+            raise RuntimeError("half-way")
+
+    with loaded.base.h[1].register_forward_hook(fail), pytest.raises(RuntimeError, match="half-way"):
+        captured(loaded, TEXTS[::-1], batch_tokens=64, folder=tmp_path / "activations")
+    assert 0 < seen[1] < seen[2]
+    assert [path.name for path in tmp_path.iterdir()] == ["activations"]
+    assert Activations.open(tmp_path / "activations").fingerprint == before.fingerprint
+
+
+def test_the_fingerprint_is_of_the_numbers_not_of_the_way_they_came():
+    result = captured(tiny_loaded("bloom"))
+    again = Activations.from_array(result.values, LANGUAGES)
+    assert again.fingerprint == result.fingerprint
+    other = result.values.copy()
+    other[1, 2, 1, 5] += 1
+    assert Activations.from_array(other, LANGUAGES).fingerprint != result.fingerprint
 
 
 def test_one_layer_is_read_without_the_others(tmp_path):
@@ -570,6 +701,7 @@ def test_plain_arrays_keep_their_axes():
     result = Activations.from_array(values, ["eng_Latn", "fra_Latn"])
     np.testing.assert_array_equal(result.values, values)
     np.testing.assert_array_equal(result.layer(1), values[:, :, 1])
+    np.testing.assert_array_equal(result.positive_shares(1), values[:, :, 1] > 0)
     np.testing.assert_allclose(result.positive(2), (values[:, :, 2] > 0).mean(axis=1))
     assert (result.n_sentences, result.layers, result.widths) == (4, ("0", "1", "2"), (5, 5, 5))
 

@@ -175,7 +175,7 @@ def test_a_main_without_a_model_names_the_checkpoints(local_hub):
 
 def test_a_repository_without_weights_says_what_it_has(local_hub):
     local_hub.add("someone/tiny", {"config.json": b"{}", "model.gguf": b"0"})
-    with pytest.raises(FileNotFoundError, match=r"no weights that can be read.*model\.gguf"):
+    with pytest.raises(FileNotFoundError, match=r"no readable weights.*model\.gguf"):
         fetch_model("someone/tiny")
 
 

@@ -1,15 +1,18 @@
 """Loading, and where the neurons of each architecture are."""
 
 import json
+import re
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, tiny_loaded, tiny_model
 from transformers import AutoConfig
 
 from lingua_utils.models import training
 from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS, neuron_sites
 from lingua_utils.models.loading import checkpoint_folder, fingerprints, load_model
+from lingua_utils.runs.run import Run
 
 
 @pytest.fixture
@@ -186,6 +189,175 @@ def test_a_folder_without_weights_or_tokenizer_is_said_in_one_line(tmp_path):
     with pytest.raises(FileNotFoundError, match="no tokenizer") as error:
         load_model(str(tmp_path))
     assert "\n" not in str(error.value)
+
+
+# -- weights that do not match, and files that are damaged
+
+
+def with_weights(folder, change):
+    """A saved model whose tensors were changed: from names and tensors to names and tensors."""
+    save_file(change(load_file(folder / WEIGHTS)), folder / WEIGHTS, {"format": "pt"})
+    return folder
+
+
+def with_config(folder, **changes):
+    config = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def refusal(folder, **options) -> str:
+    with pytest.raises((ValueError, FileNotFoundError)) as error:
+        load_model(str(folder), **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.mark.parametrize("prefixes", ["_orig_mod.", "module.", "module._orig_mod."])
+@pytest.mark.parametrize("model_type", ["llama", "bloom", "t5", "gemma3"])
+def test_what_wrappers_put_before_names_is_taken_away_and_said(model_type, prefixes, tmp_path, caplog):
+    expected = load_model(str(save_tiny(model_type, tmp_path))).model.state_dict()
+    assert not caplog.messages
+    with_weights(tmp_path, lambda tensors: {prefixes + name: part for name, part in tensors.items()})
+    loaded = load_model(str(tmp_path)).model.state_dict()
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
+    assert "away from the names of its tensors" in caplog.text and prefixes[-10:] in caplog.text
+
+
+def test_layers_that_were_compiled_one_by_one_load_too(tmp_path):
+    expected = load_model(str(save_tiny("bloom", tmp_path))).model.state_dict()
+    with_weights(
+        tmp_path, lambda tensors: {name.replace(".0.", ".0._orig_mod."): t for name, t in tensors.items()}
+    )
+    loaded = load_model(str(tmp_path)).model.state_dict()
+    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
+
+
+def test_a_missing_tensor_is_refused_with_its_name(tmp_path):
+    lost = "model.layers.1.mlp.up_proj.weight"
+    save_tiny("llama", tmp_path)
+    with_weights(tmp_path, lambda tensors: {name: t for name, t in tensors.items() if name != lost})
+    assert f"1 missing ({lost})" in refusal(tmp_path)
+
+
+def test_a_file_without_any_of_the_models_tensors_is_refused_with_their_number(tmp_path):
+    with_weights(save_tiny("llama", tmp_path), lambda tensors: {"x": torch.ones(1)})
+    message = refusal(tmp_path)
+    assert "21 missing (lm_head.weight, model.embed_tokens.weight, " in message
+    assert message.count("model.") == 2 and "do not belong to its config.json" in message
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "t5", "xlm-roberta"])
+def test_more_layers_in_the_configuration_than_in_the_file_are_refused(model_type, tmp_path):
+    with_config(save_tiny(model_type, tmp_path), **{LAYERS.get(model_type, "num_hidden_layers"): 3})
+    assert re.search(r"\d+ missing \(\S+\.2\.", refusal(tmp_path))
+
+
+LAYERS = {"gpt2": "n_layer", "t5": "num_layers"}
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "xlm-roberta"])
+def test_fewer_layers_in_the_configuration_than_in_the_file_are_refused(model_type, tmp_path):
+    with_config(save_tiny(model_type, tmp_path), **{LAYERS.get(model_type, "num_hidden_layers"): 1})
+    assert re.search(r"\d+ not in the model \(\S+\.1\.", refusal(tmp_path))
+
+
+@pytest.mark.parametrize(("saved", "said"), [("llama", "bloom"), ("qwen3", "llama"), ("gpt2", "opt")])
+def test_another_model_type_is_refused(saved, said, tmp_path):
+    with_config(save_tiny(saved, tmp_path), model_type=said)
+    assert "do not belong to its config.json" in refusal(tmp_path)
+
+
+def test_a_tensor_of_another_shape_is_refused_with_both(tmp_path):
+    with_config(save_tiny("llama", tmp_path), intermediate_size=40)
+    message = refusal(tmp_path)
+    assert "6 of another shape (model.layers.0.mlp.down_proj.weight: 32 × 48 instead of 32 × 40, " in message
+
+
+@pytest.mark.parametrize(
+    ("model_type", "more"),
+    [
+        ("bert", {"bert.pooler.dense.weight": (32, 32), "cls.seq_relationship.weight": (2, 32)}),
+        ("xlm-roberta", {"roberta.pooler.dense.bias": (32,)}),
+        ("gpt_neox", {"gpt_neox.layers.0.attention.masked_bias": (1,)}),
+        ("gpt_neox", {"gpt_neox.layers.1.attention.bias": (1, 1, 8, 8)}),
+        ("llama", {"model.layers.0.self_attn.rotary_emb.inv_freq": (4,)}),
+        ("t5", {"encoder.embed_tokens.weight": (384, 32)}),
+    ],
+)
+def test_heads_that_are_not_read_and_buffers_of_older_files_do_no_harm(model_type, more, tmp_path):
+    before = load_model(str(save_tiny(model_type, tmp_path))).model.state_dict()
+    extra = {name: torch.ones(shape) for name, shape in more.items()}
+    if model_type == "t5":
+        extra = dict.fromkeys(more, before["shared.weight"].clone())
+    after = load_model(str(with_weights(tmp_path, lambda tensors: tensors | extra))).model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_with_their_file(bad, tmp_path):
+    def spoiled(tensors):
+        tensors["transformer.h.1.mlp.dense_h_to_4h.bias"][7] = bad
+        return tensors
+
+    message = refusal(with_weights(save_tiny("bloom", tmp_path), spoiled))
+    assert f"transformer.h.1.mlp.dense_h_to_4h.bias in {WEIGHTS} has NaN or infinite numbers" in message
+
+
+def test_weights_that_a_narrower_type_cannot_hold_are_refused_with_the_type(tmp_path):
+    with_weights(save_tiny("bloom", tmp_path), lambda tensors: {name: t * 1e6 for name, t in tensors.items()})
+    assert 'overflows in torch.float16; load it with dtype="float32"' in refusal(tmp_path, dtype="float16")
+    load_model(str(tmp_path), dtype="float32")
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+HARMS = {
+    "cut": lambda whole: whole[: len(whole) // 2],
+    "emptied": lambda whole: b"",
+    "a pointer": lambda whole: POINTER,
+    "not UTF-8": lambda whole: b"\xff\xfe" + whole,
+    "no object": lambda whole: b"[1, 2]",
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("name", ["config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json"])
+def test_a_damaged_file_is_named_in_one_line(name, harm, tmp_path):
+    path = save_tiny("bloom", tmp_path) / name
+    path.write_bytes(HARMS[harm](path.read_bytes()))
+    message = refusal(tmp_path)
+    pointer = "is only git-LFS's pointer to the file; run git lfs pull"
+    assert f"{name} {pointer if harm == 'a pointer' else 'is damaged'}" in message
+
+
+@pytest.mark.parametrize("n_layers", [0, "two", None])
+def test_a_configuration_that_describes_no_layers_is_named(n_layers, tmp_path):
+    with_config(save_tiny("llama", tmp_path), num_hidden_layers=n_layers)
+    assert "config.json is damaged" in refusal(tmp_path)
+
+
+def test_a_missing_shard_is_named(tmp_path):
+    save_tiny("bloom", tmp_path)
+    whole = load_file(tmp_path / WEIGHTS)
+    (tmp_path / WEIGHTS).unlink()
+    tiny_model("bloom").save_pretrained(tmp_path, max_shard_size="60KB")
+    shards = sorted(tmp_path.glob("model-*.safetensors"))
+    loaded = load_model(str(tmp_path)).model.state_dict()
+    assert len(shards) > 1 and all(torch.equal(loaded[name], whole[name]) for name in whole)
+    shards[1].unlink()
+    assert f"names {shards[1].name}, which is not there" in refusal(tmp_path)
+
+
+def test_of_a_model_that_is_refused_no_run_is_left(tmp_path):
+    with_config(save_tiny("llama", tmp_path / "model"), num_hidden_layers=3)
+    run = Run(str(tmp_path / "model"), results=tmp_path / "results", corpus="world", n_sentences=2)
+    with pytest.raises(ValueError, match="9 missing"):
+        run.activations()
+    assert not (tmp_path / "results").exists()
 
 
 def test_blooms_checkpoints_take_the_tokenizer_of_the_final_model():

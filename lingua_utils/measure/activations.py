@@ -6,12 +6,12 @@ inside a forward pre-hook, so that activations of single tokens are never kept.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import torch
@@ -21,13 +21,14 @@ from tqdm import tqdm
 
 from lingua_utils import files
 from lingua_utils.measure.sums import Vectors
-from lingua_utils.models.batches import Tokens, in_batches, model_inputs, tokenize
+from lingua_utils.models.batches import Tokens, check_memory, in_batches, model_inputs, tokenize
 from lingua_utils.models.loading import LoadedModel
 
 if TYPE_CHECKING:
     from lingua_utils.text.corpus import ParallelCorpus
 
 POOLINGS = ("mean", "skip_first", "last")
+_SCRATCH = 2**19  # values compared at a time on a CPU, so that they stay in its cache
 
 
 @dataclass(eq=False)
@@ -165,10 +166,8 @@ class Activations:
 
     def save(self, folder: str | Path) -> Path:
         """Write a folder, whole or not at all: one file for each layer, and one for what they share."""
-        about = {name: getattr(self, name) for name in _ABOUT}
         with files.writing(folder, folder=True) as temporary:
-            counts = {name: getattr(self, name) for name in _COUNTS}
-            save_file(counts, temporary / _HEAD, {"activations": json.dumps(about)})
+            _save_head(temporary, {name: getattr(self, name) for name in _ABOUT + _COUNTS})
             for i in range(len(self.layers)):
                 tensors = {"values": self.layer(i), "n_positive": self.n_positive(i)}
                 tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -257,7 +256,10 @@ class Activations:
             corpus_fingerprint="",
             kinds=None if kinds is None else tuple(kinds),
             n_truncated=0,
-            fingerprint=_fingerprint(layers),
+            fingerprint=_fingerprint(
+                _digest(np.concatenate([layer[sentence] for layer in layers]))
+                for sentence in np.ndindex(n_languages, n_sentences)
+            ),
             n_tokens=np.ones((n_languages, n_sentences), dtype=np.int64),
             n_content=np.ones((n_languages, n_sentences), dtype=np.int64),
             _values=layers,
@@ -273,11 +275,20 @@ _COUNTS, _TENSORS = ("n_tokens", "n_content"), ("values", "n_positive")  # of th
 _HEAD, _LAYER = "activations.safetensors", "layer_{:03d}.safetensors"
 
 
-def _fingerprint(layers: Sequence[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for layer in layers:
-        digest.update(np.ascontiguousarray(layer))
-    return digest.hexdigest()[:16]
+def _digest(sentence: np.ndarray) -> bytes:
+    """Identity of one sentence's vector, all layers concatenated."""
+    return hashlib.sha256(np.ascontiguousarray(sentence)).digest()
+
+
+def _fingerprint(digests: Iterable[bytes]) -> str:
+    """Identity of all sentences, from those of each: language by language, in order."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()[:16]
+
+
+def _save_head(folder: Path, shared: Mapping[str, Any]) -> None:
+    """Write what the layers share."""
+    about = json.dumps({name: shared[name] for name in _ABOUT})
+    save_file({name: shared[name] for name in _COUNTS}, folder / _HEAD, {"activations": about})
 
 
 @contextmanager
@@ -310,6 +321,53 @@ class _Stored(Sequence):
             return file.get_slice(self.name)[:, sentences]
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """A tensor [row, neuron] in a file, written where it belongs: ``rows[indices] = values``.
+
+    Written, and not mapped: what is written is no memory of this process, and a full disk is an error.
+    """
+
+    file: BinaryIO
+    start: int
+    dtype: np.dtype
+    width: int
+
+    def __setitem__(self, rows: np.ndarray, values: np.ndarray) -> None:
+        size = self.width * self.dtype.itemsize
+        for row, line in zip(rows, np.ascontiguousarray(values, dtype=self.dtype), strict=True):
+            self.file.seek(self.start + int(row) * size)
+            self.file.write(line)
+
+
+@contextmanager
+def _layer_files(
+    folder: Path, shape: tuple[int, int], widths: Sequence[int], dtypes: Mapping[str, np.dtype]
+) -> Iterator[dict[str, list[_Rows]]]:
+    """The files of all layers, to be filled in any order: safetensors, whose header comes first."""
+    tensors: dict[str, list[_Rows]] = {name: [] for name in dtypes}
+    with ExitStack() as opened:
+        for index, width in enumerate(widths):
+            header, offset = {}, 0
+            for name, dtype in dtypes.items():
+                size = shape[0] * shape[1] * width * dtype.itemsize
+                header[name] = {
+                    "dtype": f"{dtype.kind.upper()}{8 * dtype.itemsize}",
+                    "shape": [*shape, width],
+                    "data_offsets": [offset, offset + size],
+                }
+                offset += size
+            written = json.dumps(header, separators=(",", ":")).encode()
+            written += b" " * (-len(written) % 8)  # numbers begin at multiples of 8
+            # Unbuffered: each row is written once, and whole.
+            file = opened.enter_context((folder / _LAYER.format(index)).open("wb", buffering=0))
+            file.write(len(written).to_bytes(8, "little") + written)
+            for name, dtype in dtypes.items():
+                start = 8 + len(written) + header[name]["data_offsets"][0]
+                tensors[name].append(_Rows(file, start, dtype, width))
+        yield tensors
+
+
 def capture(
     loaded: LoadedModel,
     corpus: "ParallelCorpus",
@@ -318,6 +376,7 @@ def capture(
     max_tokens: int | None = None,
     too_long: str = "truncate",
     progress: bool = True,
+    folder: str | Path | None = None,
 ) -> Activations:
     """Mean activation of every neuron on every sentence.
 
@@ -336,17 +395,23 @@ def capture(
         Tokens in a batch, padding included; changes the speed and the memory, not the result. Default:
         :func:`default_batch_tokens`.
     max_tokens : int, optional
-        Longest sentence, special tokens included; default, and never more than, the model's positions.
+        Longest sentence, special tokens included; default, and never more than, the model's positions; where
+        they have no end (ALiBi, T5), by default :data:`lingua_utils.models.batches.LONGEST`, 2,048.
     too_long : {"truncate", "refuse"}
         Longer sentences are cut and counted in ``n_truncated``, or are an error.
     progress : bool
         Show a progress bar.
+    folder : path, optional
+        Write them there as they come, whole or not at all, and open them as :meth:`Activations.open` does:
+        the memory needed then is that of a batch, however many the sentences. Default: keep them in memory.
 
     Raises
     ------
     ValueError
         For an unknown option; for a sentence that is too long (if refused) or has no content token; for
         activations that are infinite or NaN, with layer, language and sentence.
+    MemoryError
+        For a sentence too long for the memory, by name and before the first forward.
 
     Notes
     -----
@@ -372,47 +437,65 @@ def capture(
 
     texts = [text for texts in corpus.texts for text in texts]
     tokens = tokenize(loaded, texts, name_of, max_tokens, too_long)
+    check_memory(loaded, tokens.lengths, name_of)
     batch_tokens = batch_tokens or default_batch_tokens(loaded)
     n_content = tokens.n_content.reshape(len(languages), n_sentences)
-    values = [np.empty((*n_content.shape, width), dtype=np.float32) for width in widths]
-    n_positive = [np.empty(layer.shape, dtype=np.min_scalar_type(n_content.max())) for layer in values]
-
-    def forward(rows: np.ndarray) -> None:
-        language, sentence = np.divmod(rows, n_sentences)
-        pooled, counts = _pool(loaded, tokens, rows, pooling)
-        finite = torch.isfinite(pooled)
-        if not finite.all():
-            row, neuron = np.argwhere(~finite.cpu().numpy())[0]
-            layer = layers[np.searchsorted(ends, neuron, side="right")]
-            raise ValueError(_not_finite(layer, languages[language[row]], sentence[row]))
-        for arrays, found in ((values, pooled), (n_positive, counts)):
-            for array, part in zip(arrays, np.split(found.cpu().numpy(), ends[:-1], axis=1), strict=True):
-                array[language, sentence] = part
-        bar.update(len(rows))
-
-    with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
-        in_batches(forward, np.arange(len(texts)), tokens.lengths, batch_tokens)
-
     n_tokens = {
         "mean": n_content,
         "skip_first": np.maximum(n_content - tokens.content[tokens.starts].reshape(n_content.shape), 1),
         "last": np.ones_like(n_content),
     }[pooling]
-    return Activations(
-        languages=languages,
-        layers=layers,
-        widths=widths,
-        n_sentences=n_sentences,
-        pooling=pooling,
-        corpus_fingerprint=corpus.fingerprint,
-        kinds=corpus.kinds,
-        n_truncated=int(tokens.truncated.sum()),
-        fingerprint=_fingerprint(values),
-        n_tokens=n_tokens,
-        n_content=n_content,
-        _values=values,
-        _n_positive=n_positive,
-    )
+    dtypes = {"values": np.dtype(np.float32), "n_positive": np.min_scalar_type(n_content.max())}
+    digests = [b""] * len(texts)
+
+    def into(tensors: Mapping[str, Sequence[np.ndarray | _Rows]]) -> dict[str, Any]:
+        """Fill the tensors of every layer, a batch at a time; returns what the layers share."""
+        pool = _pooler(loaded, tokens, pooling)
+
+        def forward(rows: np.ndarray) -> None:
+            pooled, n_positive = pool(rows)
+            finite = torch.isfinite(pooled)
+            if not finite.all():
+                row, neuron = np.argwhere(~finite.cpu().numpy())[0]
+                layer = layers[np.searchsorted(ends, neuron, side="right")]
+                language, sentence = divmod(rows[row], n_sentences)
+                raise ValueError(_not_finite(layer, languages[language], sentence))
+            batch = {"values": pooled.cpu().numpy(), "n_positive": n_positive.cpu().numpy()}
+            for row, sentence in zip(rows, batch["values"], strict=True):
+                digests[row] = _digest(sentence)
+            for name, found in batch.items():
+                for tensor, part in zip(tensors[name], np.split(found, ends[:-1], axis=1), strict=True):
+                    tensor[rows] = part
+            bar.update(len(rows))
+
+        with tqdm(total=len(texts), unit=" sentences", disable=not progress) as bar:
+            in_batches(forward, np.arange(len(texts)), tokens.lengths, batch_tokens)
+        return {
+            "languages": languages,
+            "layers": layers,
+            "widths": widths,
+            "n_sentences": n_sentences,
+            "pooling": pooling,
+            "corpus_fingerprint": corpus.fingerprint,
+            "kinds": corpus.kinds,
+            "n_truncated": int(tokens.truncated.sum()),
+            "fingerprint": _fingerprint(digests),
+            "n_tokens": n_tokens,
+            "n_content": n_content,
+        }
+
+    if folder is None:
+        arrays = {
+            name: [np.empty((*n_content.shape, width), dtype) for width in widths]
+            for name, dtype in dtypes.items()
+        }
+        flat = {name: [array.reshape(len(texts), -1) for array in part] for name, part in arrays.items()}
+        return Activations(**into(flat), **{f"_{name}": part for name, part in arrays.items()})
+    with files.writing(folder, folder=True) as temporary:
+        with _layer_files(temporary, n_content.shape, widths, dtypes) as rows:
+            shared = into(rows)
+        _save_head(temporary, shared)
+    return Activations.open(folder)
 
 
 def default_batch_tokens(loaded: LoadedModel) -> int:
@@ -420,43 +503,58 @@ def default_batch_tokens(loaded: LoadedModel) -> int:
     return 1024 if loaded.device.type == "cpu" else 8192
 
 
-def _pool(
-    loaded: LoadedModel,
-    tokens: Tokens,
-    rows: np.ndarray,
-    pooling: str,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One forward over some sentences; what it returns is on the model's device.
+def _pooler(
+    loaded: LoadedModel, tokens: Tokens, pooling: str
+) -> Callable[[np.ndarray], tuple[torch.Tensor, torch.Tensor]]:
+    """A function that takes rows of sentences, and makes one forward over them.
 
-    Returns
-    -------
-    pooled : float32 tensor, shape [row, neuron of any layer]
-        The sentences' vectors.
-    above_zero : float32 tensor, shape [row, neuron of any layer]
-        On how many of its content tokens a neuron is above 0.
+    It returns, on the model's device, two tensors float32, shape [row, neuron of any layer]: the sentences'
+    vectors, and on how many of its content tokens a neuron is above 0.
     """
-    device = loaded.device
-    inputs, content = model_inputs(loaded, tokens, rows)
-    counted = {stack: mask[:, None].to(device) for stack, mask in content.items()}
-    chosen = {stack: _chosen(mask, pooling)[:, None].to(device) for stack, mask in content.items()}
-    pooled, above_zero = [None] * len(loaded.sites), [None] * len(loaded.sites)
+    # Which values are above 0, as numbers that can be summed, in memory that is asked for once.
+    scratch: dict[tuple[torch.device, torch.dtype], torch.Tensor] = {}
 
-    def read(index: int, module: torch.nn.Module, args: tuple[torch.Tensor]) -> None:
-        stack = loaded.sites[index].stack
-        # OPT flattens its sentences before the MLP.
-        values = args[0].unflatten(0, (len(rows), -1)) if args[0].dim() == 2 else args[0]
-        if not _sums_in_float32(values.device, values.dtype):
-            values = values.float()
-        above = torch.gt(values, 0, out=torch.empty_like(values))
-        for result, tokens_of, summand in ((pooled, chosen, values), (above_zero, counted, above)):
-            result[index] = _sum(tokens_of[stack].to(summand), summand)[:, 0].to(device)
+    def count(content: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """On how many of the tokens marked 1 a value is above 0, [row, 1, neuron]."""
+        n_rows, n_tokens, width = values.shape
+        kept = scratch.get((values.device, values.dtype))
+        needed = max(n_tokens * width, _SCRATCH) if values.device.type == "cpu" else values.numel()
+        if kept is None or len(kept) < needed:
+            kept = scratch[values.device, values.dtype] = values.new_empty(needed)
+        step = len(kept) // (n_tokens * width)
+        counts = []
+        for start in range(0, n_rows, step):
+            part = values[start : start + step]
+            above = torch.gt(part, 0, out=kept[: part.numel()].view(part.shape))
+            counts.append(_sum(content[start : start + step], above))
+        return torch.cat(counts)
 
-    with ExitStack() as hooks, torch.inference_mode():
-        for index, site in enumerate(loaded.sites):
-            hooks.enter_context(loaded.module(site).register_forward_pre_hook(partial(read, index)))
-        loaded.base(**inputs)
-    means = [total / chosen[site.stack].sum(dim=2) for site, total in zip(loaded.sites, pooled, strict=True)]
-    return torch.cat(means, dim=1), torch.cat(above_zero, dim=1)
+    def pool(rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, content = model_inputs(loaded, tokens, rows)
+        counted = {stack: mask[:, None].to(loaded.device) for stack, mask in content.items()}
+        chosen = {stack: _chosen(mask, pooling)[:, None].to(loaded.device) for stack, mask in content.items()}
+        pooled, n_positive = [None] * len(loaded.sites), [None] * len(loaded.sites)
+
+        def read(index: int, module: torch.nn.Module, args: tuple[torch.Tensor]) -> None:
+            stack = loaded.sites[index].stack
+            # OPT flattens its sentences before the MLP.
+            values = args[0].unflatten(0, (len(rows), -1)) if args[0].dim() == 2 else args[0]
+            if not _sums_in_float32(values.device, values.dtype):
+                values = values.float()
+            pooled[index] = _sum(chosen[stack].to(values), values)[:, 0].to(loaded.device)
+            n_positive[index] = count(counted[stack].to(values), values)[:, 0].to(loaded.device)
+
+        with ExitStack() as hooks, torch.inference_mode():
+            for index, site in enumerate(loaded.sites):
+                module = loaded.module(site)
+                hooks.enter_context(module.register_forward_pre_hook(partial(read, index)))
+            loaded.base(**inputs)
+        means = [
+            total / chosen[site.stack].sum(dim=2) for site, total in zip(loaded.sites, pooled, strict=True)
+        ]
+        return torch.cat(means, dim=1), torch.cat(n_positive, dim=1)
+
+    return pool
 
 
 def _sum(tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -11,12 +11,16 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
+from lingua_utils.models import devices
 from lingua_utils.models.loading import LoadedModel
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 4096
 """Texts tokenized at a time: the tokenizer's own record of a text is many times its token ids."""
+
+LONGEST = 2048
+"""Tokens of a sentence that are read by a model whose positions have no end, where no limit is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,8 @@ def tokenize(
     names : callable
         Name of a sentence by its index, for errors.
     max_tokens : int, optional
-        Longest sentence, special tokens included; never more than the model's positions.
+        Longest sentence, special tokens included; never more than the model's positions. Default: as many
+        as these, and :data:`LONGEST` where they have no end.
     too_long : {"truncate", "refuse", "keep"}
         What becomes of a longer one.
 
@@ -85,8 +90,9 @@ def tokenize(
         For a sentence that is too long and refused, or that has no content token, and for a token id that
         the model has no embedding for; the message names the sentence and the numbers.
     """
-    limits = () if too_long == "keep" else (max_tokens, loaded.max_length)
-    limit = min((n for n in limits if n is not None), default=math.inf)
+    limit = math.inf if too_long == "keep" else min(max_tokens or math.inf, loaded.max_length or math.inf)
+    if limit == math.inf and too_long != "keep":
+        limit = LONGEST
     n_special = loaded.tokenizer.num_special_tokens_to_add()
     if limit <= n_special:
         raise ValueError(f"max_tokens is {limit}, which leaves no room beside {n_special} special tokens")
@@ -155,6 +161,48 @@ def _edges(ids: list[int], mask: list[int], added: set[int | None]) -> list[int]
                 break
             mask[i] = 1
     return mask
+
+
+def check_memory(loaded: LoadedModel, lengths: np.ndarray, names: Callable[[int], str]) -> None:
+    """Raise if the longest sentence needs more memory than is free, before anything is computed.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+    lengths : int array, shape [sentence]
+        In tokens.
+    names : callable
+        Name of a sentence by its index.
+
+    Raises
+    ------
+    MemoryError
+        With the sentence, its tokens, what it needs and what is free, and a ``max_tokens`` that fits.
+    """
+    longest = int(np.argmax(lengths))
+    free, fitting = devices.free_for_batches(loaded.device), int(lengths[longest])
+    if (needed := memory_of_sentence(loaded, fitting)) <= free:
+        return
+    while fitting > 1 and memory_of_sentence(loaded, fitting) > free:
+        fitting //= 2
+    raise MemoryError(
+        f"{names(longest)} has {lengths[longest]:,} tokens, which need at least {needed / 1e9:.1f} GB, and "
+        f"{free / 1e9:.1f} GB are free; set max_tokens to {fitting}, or split it"
+    )
+
+
+def memory_of_sentence(loaded: LoadedModel, n_tokens: int) -> int:
+    """Bytes that one sentence needs at least, in one layer: its attention weights, and its neurons.
+
+    The weights of all pairs of tokens are there at once, before and after the softmax, where attention is
+    written out, and where a bias for each pair is added to it (ALiBi, T5). Fused attention never holds them.
+    """
+    config = loaded.base.config
+    fused = getattr(config, "_attn_implementation", "eager") != "eager" and loaded.max_length is not None
+    pairs = 0 if fused else 2 * config.num_attention_heads * n_tokens
+    # Of a gated MLP: gate, up, and their product.
+    neurons = 3 * max(site.width for site in loaded.sites)
+    return n_tokens * (pairs + neurons) * loaded.dtype.itemsize
 
 
 def in_batches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import psutil
 import torch
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -77,6 +78,15 @@ def free_memory(device: torch.device | None) -> list[int] | None:
         return None
     chosen = range(torch.cuda.device_count()) if device is None else [device]
     return [torch.cuda.mem_get_info(gpu)[0] for gpu in chosen]
+
+
+def free_for_batches(device: torch.device) -> int:
+    """Bytes that a computation on a device can still have: of the GPU, or else of this computer's memory."""
+    if device.type != "cuda":
+        return psutil.virtual_memory().available
+    # What torch has asked the GPU for and does not use is free as well.
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
 
 
 def check_memory(

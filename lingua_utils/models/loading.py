@@ -5,12 +5,13 @@ import json
 import logging
 import pickle
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -27,6 +28,7 @@ from lingua_utils.hub import nearest, progress
 from lingua_utils.models import devices
 from lingua_utils.models.architectures import (
     AUTO_CLASSES,
+    NEURON_SITES,
     TOKENIZERS,
     Site,
     headless,
@@ -156,8 +158,10 @@ def load_model(
     Raises
     ------
     ValueError
-        For an unknown or mixture-of-experts architecture, device or dtype, a tokenizer that does not belong
-        to the model, and for weights that are damaged or that only an unsafe unpickling could read.
+        For an unknown or mixture-of-experts architecture, device or dtype; for a tokenizer that does not
+        belong to the model; for weights that do not match the configuration, so that a tensor of the model
+        would keep the random numbers it was made with; for files that are damaged, weights that are not
+        finite, and those that only an unsafe unpickling could read. The message names the file.
     FileNotFoundError
         For a model or revision that is not there; the message names the nearest that are.
     MemoryError
@@ -168,7 +172,8 @@ def load_model(
     Notes
     -----
     Weights are read from safetensors. Where a model has only pickled ones, torch's weights-only loader reads
-    them, and a log line says so. Code that comes with a model is never run.
+    them, and a log line says so. What torch.compile and data parallelism put before the names of tensors is
+    taken away, and said. Code that comes with a model is never run.
 
     Examples
     --------
@@ -183,16 +188,14 @@ def load_model(
         repository = hub.look_up(model_id, revision)
         config = fetch_config(repository)
     else:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _read_json(folder / "config.json", what)
         revision = folder.name if model_id.startswith("lab/") else revision
     stacks = stacks_of(config, what)
     n_bytes = (
         sum(path.stat().st_size for path in _weight_paths(folder)) if folder else weight_bytes(repository)
     )
     auto_class = AUTO_CLASSES[tuple(stacks)]
-    configured = AutoConfig.from_pretrained(
-        str(folder or hub.fetch(repository, ["config.json"])), trust_remote_code=False
-    )
+    configured = _configured(folder or hub.fetch(repository, ["config.json"]), what)
     _check_memory(what, n_bytes, config, auto_class, configured, chosen_device, chosen_dtype)
     tokenizer = _tokenizer(folder or fetch_tokenizer(*_kept_in(model_id, revision)), what)
     check_vocabulary(tokenizer, configured.get_text_config().vocab_size, what)
@@ -207,6 +210,9 @@ def load_model(
 
 
 def _tokenizer(folder: Path, what: str) -> PreTrainedTokenizerBase:
+    names = _tokenizer_files(path.name for path in folder.iterdir())
+    for name in (name for name in names if name.endswith(".json")):
+        _read_json(folder / name, what)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -269,40 +275,147 @@ def _weights(auto_class: type, folder: Path, what: str, options: dict) -> PreTra
     if pickled:
         logger.warning("%s has no safetensors: torch's weights-only loader reads its pickled weights", what)
     options = {"trust_remote_code": False, "weights_only": True, "use_safetensors": not pickled, **options}
-    try:
-        return auto_class.from_pretrained(str(folder), **options)
-    except (OSError, *_UNREADABLE):
-        _check_weights(paths, what)
-        raise
+    options |= {"ignore_mismatched_sizes": True, "output_loading_info": True}  # to tell of all at once
+    names = [name for path in paths for name in _tensor_names(path, what)]
+    if put_before := sorted({found for name in names for found in _WRAPPER.findall(name)}):
+        logger.warning("%s: taking %s away from the names of its tensors", what, " and ".join(put_before))
+        options["key_mapping"] = _UNWRAPPED
+    model, found = auto_class.from_pretrained(str(folder), **options)
+    _check_match(model, found, what)
+    _check_finite(model, paths, what)
+    return model
+
+
+# What torch.compile and (distributed) data parallelism put before the names of a model's tensors.
+_WRAPPER = re.compile(r"^module\.|_orig_mod\.")
+_UNWRAPPED = {r"^(?:module\.|_orig_mod\.)+": "", r"\._orig_mod\.": "."}
+
+# Tensors that a model makes for itself; older files hold them in every layer.
+_BUFFER = re.compile(r"(inv_freq|masked_bias|att(entio)?n\.bias|position_ids)$")
+
+
+def _check_match(model: PreTrainedModel, found: dict[str, set], what: str) -> None:
+    """Raise unless every tensor of the model came from its files, and every layer of the files is in it.
+
+    What lies beside the layers may be more than the model reads: another head, a pooler, a second name of a
+    tied embedding.
+    """
+    layers = tuple(_layers_of(model))
+    wrong = {
+        "missing": found["missing_keys"],
+        "not in the model": {
+            name for name in found["unexpected_keys"] if name.startswith(layers) and not _BUFFER.search(name)
+        },
+        "of another shape": {
+            f"{name}: {_times(saved)} instead of {_times(expected)}"
+            for name, saved, expected in found["mismatched_keys"]
+        },
+    }
+    told = [f"{len(names)} {kind} ({_few(names)})" for kind, names in wrong.items() if names]
+    if told:
+        raise ValueError(
+            f"{what}: of the tensors of its weights, {', '.join(told)}; they do not belong to its config.json"
+        )
+
+
+def _layers_of(model: PreTrainedModel) -> set[str]:
+    """Beginnings of the names that the tensors of layers have, with and without what stands before a head."""
+    paths = [path.partition("{}")[0] for path in NEURON_SITES[model.config.model_type].values()]
+    names = [name for name, _ in model.named_parameters()]
+    before = {name[: name.index(path)] for path in paths for name in names if f".{path}0." in f".{name}"}
+    return {f"{prefix}{path}" for prefix in ("", *before) for path in paths}
+
+
+def _check_finite(model: PreTrainedModel, paths: Iterable[Path], what: str) -> None:
+    """Raise if a weight is NaN or infinite; the message names its file, or the type that it overflows."""
+    for name, parameter in model.named_parameters():
+        if _is_finite(parameter):
+            continue
+        for path in paths:
+            for saved, tensor in load_state_dict(path, map_location="cpu").items():
+                if tensor.is_floating_point() and not _is_finite(tensor):
+                    raise ValueError(
+                        f"{what}: {saved} in {path.name} has NaN or infinite numbers; use another checkpoint"
+                    )
+        raise ValueError(f'{what}: {name} overflows in {parameter.dtype}; load it with dtype="float32"')
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    """Whether all numbers are; without a copy, and True of what lies on no device yet."""
+    if tensor.is_meta or not tensor.numel():
+        return True
+    return bool(torch.isfinite(torch.stack(tensor.detach().aminmax())).all())
+
+
+def _few(names: Iterable[str], n: int = 3) -> str:
+    shown = sorted(names)
+    return ", ".join(shown[:n]) + (", ..." if len(shown) > n else "")
+
+
+def _times(shape: Iterable[int]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def _weight_paths(folder: Path) -> list[Path]:
     """The files that hold a model's weights: safetensors, or else pickled ones."""
-    paths = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
-    if not paths:
-        kinds = ", ".join(_SAFETENSORS | _PICKLED)
-        raise FileNotFoundError(f"no readable weights in {folder}: none of {kinds}, whole or in shards")
-    return paths
+    names = {path.name for path in folder.iterdir()}
+    return [folder / name for name in _weight_names(names, lambda index: folder / index, str(folder))]
 
 
 _UNREADABLE = (EOFError, RuntimeError, TypeError, SafetensorError, pickle.UnpicklingError)
 
 
-def _check_weights(paths: Iterable[Path], what: str) -> None:
-    """Name the first file of weights that cannot be read, if there is one."""
-    for path in paths:
-        try:
-            dict(load_state_dict(path, map_location="meta"))
-        except pickle.UnpicklingError:
+def _tensor_names(path: Path, what: str) -> list[str]:
+    """Names of the tensors in a file of weights, whose numbers are not read; one line if it is damaged."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                return list(file.keys())
+        return list(load_state_dict(path, map_location="meta"))
+    except (OSError, *_UNREADABLE) as error:
+        if isinstance(error, pickle.UnpicklingError) and not _is_pointer(path):
             raise ValueError(
                 f"{what}: torch's weights-only loader refuses {path.name}, which holds more than tensors; "
                 "nothing of it was run; use a revision or a copy with safetensors"
             ) from None
-        except _UNREADABLE as error:
-            reason = _first_line(error) or "it is empty"
-            raise ValueError(
-                f"{what}: {path.name} is damaged ({reason}); remove it and fetch it anew"
-            ) from None
+        raise _damaged(path, what, error) from None
+
+
+def _read_json(path: Path, what: str) -> dict:
+    """A JSON file of a model; one line that names it where it cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, what, error) from None
+    if not isinstance(content, dict):
+        raise _damaged(path, what, ValueError(f"it holds a {type(content).__name__}, no object"))
+    return content
+
+
+def _configured(folder: Path, what: str) -> PreTrainedConfig:
+    """A model's configuration; one line that names the file where it describes no model."""
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        n_layers = config.get_text_config().num_hidden_layers
+    except (ValueError, TypeError, AttributeError, StrictDataclassError) as error:
+        raise _damaged(folder / "config.json", what, error) from None
+    if n_layers < 1:
+        raise _damaged(folder / "config.json", what, ValueError(f"it says {n_layers} layers"))
+    return config
+
+
+def _damaged(path: Path, what: str, error: Exception) -> ValueError:
+    if path.exists() and _is_pointer(path):
+        return ValueError(f"{what}: {path.name} is only git-LFS's pointer to the file; run git lfs pull")
+    empty = path.exists() and not path.stat().st_size
+    reason = "it is empty" if empty else _first_line(error) or type(error).__name__
+    return ValueError(f"{what}: {path.name} is damaged ({reason}); remove it and fetch it anew")
+
+
+def _is_pointer(path: Path) -> bool:
+    """Whether a file holds git-LFS's note of where the real one is."""
+    with path.open("rb") as file:
+        return file.read(40).startswith(b"version https://git-lfs.github.com/spec/")
 
 
 def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int = 0) -> Path | None:
@@ -435,7 +548,7 @@ def fetch_config(repository: hub.Repository) -> dict:
             f"{repository} holds no model (no config.json); of other revisions, "
             f"{nearest(repository.revision, others)}"
         )
-    return json.loads((hub.fetch(repository, ["config.json"]) / "config.json").read_text(encoding="utf-8"))
+    return _read_json(hub.fetch(repository, ["config.json"]) / "config.json", str(repository))
 
 
 def fetch_tokenizer(model_id: str, revision: str = "main") -> Path:
@@ -484,19 +597,25 @@ def weight_files(repository: hub.Repository) -> tuple[str, ...]:
         If there is no model, no weights under a known name, or not every shard of them.
     """
     fetch_config(repository)
+    return _weight_names(
+        repository.files, lambda index: hub.fetch(repository, [index]) / index, str(repository)
+    )
+
+
+def _weight_names(there: Collection[str], index_at: Callable[[str], Path], what: str) -> tuple[str, ...]:
+    """Names of the files that hold a model's weights, of the names that are there."""
     for whole, index in (_SAFETENSORS | _PICKLED).items():
-        if whole in repository.files:
+        if whole in there:
             return (whole,)
-        if index in repository.files:
-            listed = json.loads((hub.fetch(repository, [index]) / index).read_text(encoding="utf-8"))
-            shards = tuple(sorted(set(listed["weight_map"].values())))
-            missing = [shard for shard in shards if shard not in repository.files]
-            if missing:
-                raise FileNotFoundError(f"{repository}: {index} names {missing[0]}, which is not there")
+        if index in there:
+            listed = _read_json(index_at(index), what)
+            shards = tuple(sorted(set(listed.get("weight_map", {}).values())))
+            if missing := [shard for shard in shards if shard not in there]:
+                raise FileNotFoundError(f"{what}: {index} names {missing[0]}, which is not there")
             return shards
     raise FileNotFoundError(
-        f"{repository} has no weights that can be read: none of {', '.join(_SAFETENSORS | _PICKLED)}, whole "
-        f"or in shards; it has {', '.join(sorted(repository.files))}"
+        f"no readable weights in {what}: none of {', '.join(_SAFETENSORS | _PICKLED)}, whole or in shards; "
+        f"it has {', '.join(sorted(there))}"
     )
 
 

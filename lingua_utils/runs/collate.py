@@ -18,6 +18,8 @@ from lingua_utils.runs.run import MANIFEST, read_manifest
 from lingua_utils.runs.settings import WHICH_MODEL, RunSettings, of_stages
 
 SETTINGS = [setting.name for setting in fields(RunSettings)]
+# What was published before there was a setting was made as the setting's default has it.
+_DEFAULTS = {setting.name: setting.default for setting in fields(RunSettings)}
 # How a run was made, not what was measured.
 _HOW = ("device",)
 # A picture of many runs may show these side by side; whatever else differs would be mixed up.
@@ -245,6 +247,7 @@ def _all_manifests(results: str | Path, published: str | Path | None) -> list[di
     done = {_identity(manifest["settings"]) for manifest in live}
     path = files.find(published) / "manifests.json" if published else None
     kept = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else []
+    kept = [manifest | {"settings": _DEFAULTS | manifest["settings"]} for manifest in kept]
     return live + [m | {"published": True} for m in kept if _identity(m["settings"]) not in done]
 
 
@@ -270,7 +273,10 @@ def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
 
 def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | None:
     path = files.find(folder) / f"{table}.parquet" if folder else None
-    return pd.read_parquet(path).assign(published=True) if path and path.is_file() else None
+    if not path or not path.is_file():
+        return None
+    frame = pd.read_parquet(path).assign(published=True)
+    return frame.assign(**{name: default for name, default in _DEFAULTS.items() if name not in frame})
 
 
 def _published(table: str, folder: str | Path | None, done: Sequence[tuple]) -> pd.DataFrame:

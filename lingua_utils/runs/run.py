@@ -197,10 +197,15 @@ class Run:
             _say(f"activations: not yet in {self.settings.folder}; capturing")
         start = time.perf_counter()
         text = self.corpus()  # first: what is wrong with it is told before a model is loaded
-        captured = capture(self.loaded, text, pooling=self.settings.pooling)
-        captured.save(folder)
+        captured = capture(
+            self.loaded,
+            text,
+            pooling=self.settings.pooling,
+            max_tokens=self.settings.max_tokens or None,
+            folder=folder,
+        )
         self._record("activations", self._entry(start, key=key, n_truncated=captured.n_truncated))
-        return Activations.open(folder)
+        return captured
 
     @cached_property
     def _activations_key(self) -> str:
@@ -350,9 +355,14 @@ class Run:
 
     def _record(self, name: str, value: Any) -> None:
         """Write one part of the manifest, beside what is measured."""
-        manifest = self.manifest | {
+        before, source = self.manifest, self.corpus().source
+        if before.get("fingerprints", {}).get("dev", self._texts["dev"]) != self._texts["dev"]:
+            was, now = (f" ({place})" if place else "" for place in (before.get("source"), source))
+            _say(f"the text of {self.settings.corpus} is another{now} than in the last run here{was}")
+        manifest = before | {
             "settings": self.settings.as_dict(),
             "fingerprints": self.fingerprints | self._texts,
+            "source": source,
             name: value,
         }
         if "loaded" in self._memory:

@@ -52,6 +52,9 @@ class RunSettings:
     languages: str = _setting("default", 'codes separated by spaces, or "default"')
     digits: str = _setting("", "of generated text; empty for its default", ("", "none", "latin", "native"))
     pooling: str = _setting("mean", "how tokens become one vector", ("mean", "skip_first", "last"))
+    max_tokens: int = _setting(
+        0, "longest sentence that is captured; 0 takes the model's positions, or 2048 if endless", at_least=0
+    )
     dtype: str = _setting(
         "auto", "type the model runs in; auto: as saved", ("auto", "float32", "bfloat16", "float16")
     )

@@ -41,6 +41,8 @@ class ParallelCorpus:
         "train", "dev", "test" or, in a folder of FLORES, "devtest".
     kinds : tuple of str or None
         A group for each meaning, where the corpus has groups.
+    source : str
+        Of a corpus of the Hub, ``"owner/name@commit"``; else empty. No part of the fingerprint.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ParallelCorpus:
     texts: tuple[tuple[str, ...], ...] = field(repr=False)
     split: str
     kinds: tuple[str, ...] | None = field(default=None, repr=False)
+    source: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.split}): {self.n_sentences} sentences in {self.n_languages} languages"
@@ -180,9 +183,10 @@ def _generate(
 
 
 def _read(source: str | Path, codes: tuple[str, ...] | None, n_sentences: int, split: str) -> ParallelCorpus:
+    origin = ""
     if str(source) in published.SOURCES:
         name = str(source)
-        columns, split = published.read(name, codes, split)
+        columns, split, origin = published.read(name, codes, split)
     elif (path := _find(source)).is_dir():
         name = path.resolve().name
         columns, split = readers.read(path, codes, split)
@@ -199,7 +203,7 @@ def _read(source: str | Path, codes: tuple[str, ...] | None, n_sentences: int, s
             f"n_sentences={n_sentences}, but {source} has {n_there}; ask for at most {n_there}, or 0 for all"
         )
     texts = tuple(tuple(sentences[: n_sentences or None]) for sentences in columns.values())
-    return ParallelCorpus(name, tuple(columns), texts, split)
+    return ParallelCorpus(name, tuple(columns), texts, split, source=origin)
 
 
 def _find(source: str | Path) -> Path:

@@ -1,8 +1,9 @@
 """Published parallel corpora by name: from the Hub, or from the folder ``data`` where the Hub has none.
 
-Revisions are pinned. Of a data set only tables are read, parquet, or JSON lines where there is nothing else;
-no script is ever fetched or run. A source that fails says everything it tried, why each failed, and what to
-do instead.
+Where a data set's commit is known it is pinned; where only a branch is, the commit that it stands for now is
+told with the text, and is in a run's manifest. Of a data set only tables are read, parquet, or JSON lines
+where there is nothing else; no script is ever fetched or run. A source that fails says everything it tried,
+why each failed, and what to do instead.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Dataset:
     ----------
     repo_id : str
     revisions : tuple of str
-        The first that there is, is read.
+        The first that there is, is read; a commit, where one is known, before branches.
     sentences : callable or None
         From the table of one language to its sentences by id; None for one table with a column per language.
     by_row : bool
@@ -129,8 +130,10 @@ SOURCES = {
 }
 
 
-def read(name: str, codes: tuple[str, ...] | None, split: str) -> tuple[Columns, str]:
-    """Sentences of a named parallel corpus by language, and the split.
+def read(name: str, codes: tuple[str, ...] | None, split: str) -> tuple[Columns, str, str]:
+    """Sentences of a named parallel corpus by language, the split, and where they were read.
+
+    The last is ``"owner/name@commit"`` for the Hub, whatever branch was asked for, and empty for a folder.
 
     Parameters
     ----------
@@ -149,11 +152,13 @@ def read(name: str, codes: tuple[str, ...] | None, split: str) -> tuple[Columns,
             f"{name} is not parallel, so its languages cannot be compared sentence by sentence; it is text "
             f"for perplexity: lingua_utils.text.published.monolingual({name!r}, languages)"
         )
-    return _first_that_works(
-        name,
-        lambda dataset: (_parallel_texts(dataset, codes, split), split),
-        lambda folder: readers.read(folder, codes, split),
-    )
+
+    def from_hub(dataset: Dataset) -> tuple[Columns, str, str]:
+        repository = _look_up(dataset)
+        columns = _parallel_texts(repository, dataset, codes, split)
+        return columns, split, f"{dataset.repo_id}@{repository.commit}"
+
+    return _first_that_works(name, from_hub, lambda folder: (*readers.read(folder, codes, split), ""))
 
 
 def monolingual(
@@ -170,7 +175,8 @@ def monolingual(
     texts = _first_that_works(
         name,
         lambda dataset: {
-            code: list(texts.values()) for code, texts in _texts_of(dataset, codes, split).items()
+            code: list(texts.values())
+            for code, texts in _texts_of(_look_up(dataset), dataset, codes, split).items()
         },
         lambda folder: readers.read(folder, codes, split)[0],
     )
@@ -202,9 +208,11 @@ def _first_that_works(name: str, from_hub: Callable, from_folder: Callable):
 # -- tables of the Hub
 
 
-def _parallel_texts(dataset: Dataset, codes: tuple[str, ...] | None, split: str) -> Columns:
+def _parallel_texts(
+    repository: hub.Repository, dataset: Dataset, codes: tuple[str, ...] | None, split: str
+) -> Columns:
     """Sentences of each language, aligned by id, or by row where a data set says that rows correspond."""
-    texts = _texts_of(dataset, codes, split)
+    texts = _texts_of(repository, dataset, codes, split)
     try:
         return readers.align(texts, dataset.repo_id)
     except ValueError:
@@ -213,9 +221,10 @@ def _parallel_texts(dataset: Dataset, codes: tuple[str, ...] | None, split: str)
         return {code: list(sentences.values()) for code, sentences in texts.items()}
 
 
-def _texts_of(dataset: Dataset, codes: tuple[str, ...] | None, split: str) -> dict[str, Texts]:
+def _texts_of(
+    repository: hub.Repository, dataset: Dataset, codes: tuple[str, ...] | None, split: str
+) -> dict[str, Texts]:
     """Sentences of each language by id, without empty ones; errors name what is there instead."""
-    repository = _look_up(dataset)
     tables = _tables(repository)
     if dataset.sentences is None:
         table = _read(repository, _of_split(tables.get(None, {}), split, repository))
