@@ -40,8 +40,10 @@ from lingua_utils.charts.glue import glue
 from lingua_utils.charts.lab import loss_by_language
 from lingua_utils.charts.regions import region_atlas
 from lingua_utils.measure.intervals import Estimate, rank_correlation, ratio
-from lingua_utils.measure.similarity import align_planes
+from lingua_utils.measure.similarity import align_planes, with_limits
 from lingua_utils.runs import collate, sheets
+from lingua_utils.runs.settings import of_stages
+from lingua_utils.text.languages import different_script
 
 theme.use()
 
@@ -64,13 +66,18 @@ Markdown(f"Followed: `{main.folder}`.")
 
 
 # %%
-def tables_of(name):
+def tables_of(name, apart=apart):
     """A table of all runs that are like the one followed, in the order of training."""
     return collate.collate(name, results, published, like=main, apart=apart)
 
 
+def of_main(table):
+    """The rows of the model that this chapter follows, of its own training seed."""
+    return table[(table.model_id == main.model_id) & (table.training_seed == main.training_seed)]
+
+
 similarity = tables_of("similarity")
-followed = similarity[similarity.model_id == main.model_id]
+followed = of_main(similarity)
 in_training = followed.step.nunique() > 1  # whether this sheet follows a model through training
 
 # %% tags=["hide-input"]
@@ -92,21 +99,21 @@ else:
     display(Markdown("All revisions on this page have weights of their own."))
 
 # %% [markdown]
-# ## Language first, meaning later
+# ## When do language and meaning come?
 #
-# Both scores over all layers, at every checkpoint.
+# Both scores over all layers, at every checkpoint, each neuron in units of its own spread.
 # The bands are 95 % intervals over meanings; the grey band is what shuffled sentences give.
 
 # %% tags=["hide-input"]
 if in_training:
-    glue("scores_by_step", draw.scores_by_step(followed, scale="standardised"))
+    glue("scores_by_step", draw.scores_by_step(followed))
 else:
     glue("scores_by_step", Markdown("This sheet follows no model through training: see the next chapter."))
 
 # %% [markdown]
-# Where does LRDS peak, and by how much does SADS grow?
-# The growth is a ratio of two estimates, so its interval is Fieller's.
-# It is counted from the untrained model and from step 32, where the random start has been unlearnt.
+# By how much does SADS grow?
+# A factor needs a start: it is counted from the untrained model, whose value stands beside it, and its interval is Fieller's, as it is a ratio of two estimates.
+# (Raw SADS also *falls* before it rises; counted from its minimum the factor would be far larger, and would say little.)
 
 
 # %%
@@ -121,100 +128,199 @@ def estimate(row, score):
     return Estimate(row[score], row[f"{score}_low"], row[f"{score}_high"])
 
 
-def growth(scores, early):
-    """SADS at the end over SADS at the checkpoint nearest to an early step, with Fieller's interval."""
-    steps = scores.step.to_numpy(dtype=float)
-    start = scores.iloc[np.abs(np.log1p(steps[:-1]) - np.log1p(early)).argmin()]
-    end = scores.iloc[-1]
-    return start, ratio(end.sads, end.sads_se, start.sads, start.sads_se)
+def growth(scores):
+    """SADS at the end over that of the first checkpoint, with Fieller's interval."""
+    start, end = scores.iloc[0], scores.iloc[-1]
+    return ratio(end.sads, end.sads_se, start.sads, start.sads_se, df=int(end.n_sentences) - 1)
 
 
 # %% tags=["hide-input"]
 def trend(table, scale):
     """What the two scores did through training, in words."""
     scores = over_all_layers(table, scale)
-    end, peak = scores.iloc[-1], scores.iloc[scores.lrds.to_numpy().argmax()]
-    below = end.lrds_high < peak.lrds_low
-    parts = [
-        f"{scale.capitalize()}, LRDS peaks at step {peak.step:,} with {estimate(peak, 'lrds')} and ends at "
-        f"{estimate(end, 'lrds')}, {'below the peak beyond both intervals' if below else 'not clearly below it'}",
-        f"SADS ends at {estimate(end, 'sads')}",
-    ]
-    for early in (0, 32):
-        start, factor = growth(scores, early)
-        parts.append(f"{factor} times its value at step {start.step:,}, {estimate(start, 'sads')}")
-    return "; ".join(parts)
+    start, end, peak = scores.iloc[0], scores.iloc[-1], scores.iloc[scores.lrds.to_numpy().argmax()]
+    if peak.step == end.step:
+        shape = "it is highest at the end"
+    elif end.lrds_high < peak.lrds_low:
+        shape = f"below its peak at step {peak.step:,}, {estimate(peak, 'lrds')}, beyond both intervals"
+    else:
+        shape = f"not clearly below its peak at step {peak.step:,}, {estimate(peak, 'lrds')}"
+    return (
+        f"{scale.capitalize()}, LRDS is {estimate(start, 'lrds')} untrained and ends at {estimate(end, 'lrds')}: {shape}; "
+        f"SADS is {estimate(start, 'sads')} untrained and ends at {estimate(end, 'sads')}, {growth(scores)} times as much"
+    )
 
 
 if in_training:
     display(Markdown(f"**What we see.** {trend(followed, 'standardised')}. {trend(followed, 'raw')}."))
 
 # %% [markdown]
-# ## Beside the control
+# ## In which layers, and above chance?
 #
-# If both grew alike, training alone would make the lingua franca; if only the model's score grows, the lines in which two languages meet do, in this lab and at this budget.
+# Many checkpoints times many layers are many chances to lie above a null.
+# The dashed line is the limit that shuffled sentences stay below in *all* of them together, 95 times in 100.
+
+# %%
+if in_training:
+    each_layer = followed[(followed.layer != "all") & followed.step.notna() & (followed.kind == "all")]
+    limited = with_limits(each_layer, ["scale"])
+    limited = limited[limited.scale == "standardised"]
 
 # %% tags=["hide-input"]
 if in_training:
-    display(draw.scores_by_step(similarity, scale="standardised"))
-
+    display(draw.sads_above_limit(limited))
 
 # %% tags=["hide-input"]
-def from_start_to_end(model):
-    """SADS of a model untrained and at its end, in words."""
-    scores = over_all_layers(similarity[similarity.model_id == model])
-    return f"{model}: {estimate(scores.iloc[0], 'sads')} to {estimate(scores.iloc[-1], 'sads')}"
-
-
 if in_training:
-    trained = dict.fromkeys(similarity[similarity.step.notna()].model_id)
-    text = "; ".join(map(from_start_to_end, trained))
-    display(Markdown(f"**What we see.** Standardised SADS from the first checkpoint to the last: {text}."))
+    above = limited[limited.sads_low > limited.sads_null_limit]
+    untrained, end = (limited[limited.step == step] for step in (limited.step.min(), limited.step.max()))
+    display(
+        Markdown(
+            f"**What we see.** The interval of SADS lies above the common limit at {len(above)} of {len(limited)} points. "
+            f"Untrained, it does in {len(above[above.step == untrained.step.min()])} of {len(untrained)} layers already "
+            "(languages share tokens: [chapter 04](04_similarity.ipynb) tells scripts apart). "
+            f"At the end SADS is highest in layer {end.loc[end.sads.idxmax()].layer} ({end.sads.max():.3f}) "
+            f"and lowest in layer {end.loc[end.sads.idxmin()].layer} ({end.sads.min():.3f})."
+        )
+    )
+
+# %% tags=["hide-input"]
+if in_training:
+    display(draw.layer_step_map(followed))
 
 # %% [markdown]
-# The same at the last checkpoint of each model, with 95 % intervals; the last column is the upper end of what shuffled sentences give.
+# ## Is it the lines in which two languages meet?
+#
+# One pair of runs cannot say.
+# So the model stands beside a control without two-language lines, and beside two placebos: in `bloom-mispaired` as many lines hold two languages, but the second half says something else; in `bloom-apart` the same translations are read, but never in one line.
+# If meaning came from two languages in one line alone, the first placebo would do as well; if from reading the same things in several languages, the second.
+# In the literature the weight of such lines is contested: much in small budgets, little in large ones. What follows holds in this lab, at this budget.
+
+# %%
+languages = rows[-1].run(results).corpus().languages
+retrieval = tables_of("retrieval")
+written = {(a, b): different_script(a, b) for a in languages for b in languages if a != b}
+across = [written.get(pair, False) for pair in zip(retrieval.source, retrieval.target, strict=True)]
+across = retrieval[across & (retrieval.layer == "all") & (retrieval.kind == "all") & retrieval.step.notna()]
+
+# %% [markdown]
+# Translations are looked for between languages of *different scripts*: within one script, shared names alone let the untrained model find many.
 
 
 # %%
-def last_checkpoints(table, scale="standardised"):
-    """Both scores over all layers at the last checkpoint of every model, for each kind of sentence."""
-    chosen = table[(table.layer == "all") & (table.scale == scale)].sort_values("step", kind="stable")
-    return chosen.groupby(["model_id", "training_seed", "kind"]).tail(1).sort_values(["model_id", "kind"])
+def outcome(table, name, value, null):
+    """One number per checkpoint of every model and seed, with what it would be by chance."""
+    keys = ["model_id", "training_seed", "revision", "step"]
+    means = table.groupby(keys, sort=False)[[value, null]].mean().set_axis(["value", "null"], axis=1)
+    return means.reset_index().assign(outcome=name)
 
 
-# %% tags=["hide-input"]
-ends = last_checkpoints(similarity)
-pd.DataFrame(
-    {
-        "model": ends.model_id.str.removeprefix("lab/"),
-        "revision": ends.revision,
-        "sentences": ends.kind,
-        "LRDS": [f"{row.lrds:.3f} ({row.lrds_low:.3f} to {row.lrds_high:.3f})" for row in ends.itertuples()],
-        "SADS": [f"{row.sads:.3f} ({row.sads_low:.3f} to {row.sads_high:.3f})" for row in ends.itertuples()],
-        "shuffled": ends.sads_null_high.map("{:.3f}".format),
-    }
-).set_index("model")
+def outcomes_of_all():
+    """SADS, retrieval and accuracies of all models through training, in one table."""
+    yield outcome(over_all_layers(similarity), "SADS", "sads", "sads_null")
+    yield outcome(across, "translations found, across scripts", "accuracy", "chance")
+    if "accuracy" in stages:
+        for task, part in accuracy[accuracy.step.notna()].groupby("task", sort=False):
+            yield outcome(part, f"accuracy, {task}", "mean_accuracy", "chance")
 
-# %% [markdown]
-# ## In which layers?
+
+stages = {stage for row in rows for stage in row.stages}
+accuracy = tables_of("accuracy") if "accuracy" in stages else None
+outcomes = pd.concat(outcomes_of_all(), ignore_index=True)
 
 # %% tags=["hide-input"]
 if in_training:
-    display(draw.layer_step_map(followed, scale="standardised"))
+    sized = outcomes.groupby("model_id").step.transform("nunique") > 1
+    same_size = outcomes.model_id.str.startswith(main.model_id.partition("-")[0]) & (
+        ~outcomes.model_id.isin(["lab/bloom-s", "lab/bloom-xs"])
+    )
+    glue("models_side_by_side", draw.models_side_by_side(outcomes[sized & same_size]))
+
+# %% [markdown]
+# The last checkpoints as numbers: mean over training seeds, and from the least to the most of them; untrained, the mean of all models.
+
+# %%
+last = outcomes[outcomes.step == outcomes.groupby(["model_id", "training_seed"]).step.transform("max")]
+spread = last.groupby(["outcome", "model_id"], sort=False).value.agg(["mean", "min", "max", "size"])
+untrained = outcomes[outcomes.step == 0].groupby("outcome").value.mean()
+
+# %% tags=["hide-input"]
+if in_training:
+    told = [
+        f"{row['mean']:.3f}"
+        + (f" ({row['min']:.3f} to {row['max']:.3f}, {row['size']:.0f} seeds)" if row["size"] > 1 else "")
+        for _, row in spread.iterrows()
+    ]
+    table = pd.Series(told, index=spread.index).unstack("outcome")[list(dict.fromkeys(last.outcome))]
+    table.loc["untrained, mean"] = [f"{untrained.get(name, np.nan):.3f}" for name in table.columns]
+    display(table.rename(index=lambda name: name.removeprefix("lab/")).rename_axis("model"))
+
+# %% tags=["hide-input"]
+if in_training and main.model_id in spread.index.get_level_values("model_id"):
+
+    def apart_from(name):
+        """Models whose seeds all stay below, or all above, every seed of the model followed."""
+        of_one = spread.loc[name].rename(index=lambda model: model.removeprefix("lab/"))
+        own = of_one.loc[main.model_id.removeprefix("lab/")]
+        below = [m for m in of_one.index if of_one["max"][m] < own["min"] and m in shown_models]
+        return f"{name}: {', '.join(below) if below else 'none'}"
+
+    shown_models = {m.removeprefix("lab/") for m in outcomes[same_size].model_id}
+    text = "; ".join(map(apart_from, dict.fromkeys(last.outcome)))
+    display(
+        Markdown(
+            f"**What we see.** Models of the same size that end below {main.model_id} in every seed: {text}."
+        )
+    )
 
 # %% [markdown]
 # ## The sentence map
 #
 # Each point is a sentence in a language, placed by the two directions in which the sentences of that layer differ most.
-# Move the step, and colour the points by meaning: where translations draw together, a lingua franca has formed.
+# Move the step, and colour the points by meaning: where translations drew together, equal colours would lie together.
+# Two dimensions show the two largest differences only; whether translations are near each other in them is computed below, not taken from the eye.
 # Successive maps are turned onto each other (orthogonal Procrustes), so that points move and axes do not.
 
 # %%
 points = tables_of("projection")
-points = align_planes(points[points.model_id == main.model_id])
+points = align_planes(of_main(points))
 
 # %% tags=["hide-input"]
 glue("sentence_map", draw.sentence_map(points, rows[-1].run(results).corpus()))
+
+
+# %%
+def nearness(plane):
+    """Mean distance of translations on the map over that of all sentences; 1 when meaning plays no part."""
+    centres = plane.groupby("sentence")[["x", "y"]].transform("mean")
+    within, whole = plane[["x", "y"]] - centres, plane[["x", "y"]] - plane[["x", "y"]].mean()
+    n_languages = plane.language.nunique()
+    return np.sqrt((within**2).sum().sum() / (whole**2).sum().sum() * n_languages / (n_languages - 1))
+
+
+if in_training:
+    near = (
+        points[points.step.notna()]
+        .groupby(["layer", "step"], sort=False)
+        .apply(nearness, include_groups=False)
+    )
+
+# %% tags=["hide-input"]
+if in_training:
+    first_step, last_step = (
+        near.index.get_level_values("step").min(),
+        near.index.get_level_values("step").max(),
+    )
+    ends = near.unstack("step")
+    closest = ends[last_step].idxmin()
+    display(
+        Markdown(
+            f"**What we see.** On the map translations lie {ends.loc['all', last_step]:.2f} times as far apart as any two sentences "
+            f"at the end, {ends.loc['all', first_step]:.2f} times untrained (1 where meaning plays no part), all layers together; "
+            f"they are nearest in layer {closest} ({ends.loc[closest, last_step]:.2f}). The two largest differences between sentences are "
+            f"{'mostly those of language' if ends.loc['all', last_step] > 0.8 else 'partly those of meaning'}."
+        )
+    )
 
 # %% [markdown]
 # ## Found by meaning
@@ -222,12 +328,9 @@ glue("sentence_map", draw.sentence_map(points, rows[-1].run(results).corpus()))
 # The share of sentences whose nearest neighbour in another language is their translation.
 # *Bridged* sentences speak of countries that occur in bilingual lines, *unbridged* ones of countries that never do: what the second reach was not memorised, but carried over.
 
-# %%
-retrieval = tables_of("retrieval")
-
 # %% tags=["hide-input"]
 if in_training:
-    display(draw.retrieval_by_step(retrieval))
+    display(draw.retrieval_by_step(retrieval[retrieval.training_seed == main.training_seed]))
 
 # %% [markdown]
 # ## The regions, through training
@@ -236,7 +339,6 @@ if in_training:
 # The paper finds that regions shrink as training goes on.
 
 # %%
-stages = {stage for row in rows for stage in row.stages}
 counts = tables_of("region_counts") if "regions" in stages else None
 
 # %% tags=["hide-input"]
@@ -245,53 +347,92 @@ if counts is not None and in_training:
 
 # %% tags=["hide-input"]
 if counts is not None:
-    display(region_atlas(counts[counts.model_id == main.model_id]))
+    display(region_atlas(of_main(counts)))
 
 # %% tags=["hide-input"]
 if counts is not None and in_training:
-    of_model = counts[(counts.model_id == main.model_id) & counts.step.notna()]
+    of_model = of_main(counts)[of_main(counts).step.notna()]
     sizes = of_model.groupby(["rule", "step", "language"])["count"].sum().groupby(["rule", "step"]).mean()
     text = "; ".join(
-        f"by `{rule}` {size.max():.0f} at its largest (step {size.idxmax()[1]:,}) and {size.iloc[-1]:.0f} at the end"
+        f"by `{rule}` {size.iloc[0]:.0f} untrained, {size.max():.0f} at its largest (step {size.idxmax()[1]:,}) and {size.iloc[-1]:.0f} at the end"
         for rule, size in sizes.groupby("rule")
     )
     display(Markdown(f"**What we see.** Neurons of a language's region, on average over languages: {text}."))
 
 # %% [markdown]
+# ## What silencing a region costs, through training
+#
+# At some checkpoints the regions of three languages are silenced, each beside random neurons of as many in each layer.
+# Selectivity is what a region's own language loses beyond the others, in bits per byte.
+
+# %%
+silenced = (
+    tables_of("selectivity", apart=(*apart, *of_stages(["ablation"]))) if "ablation" in stages else None
+)
+if silenced is not None:
+    silenced = of_main(silenced)
+    few = silenced[(silenced.silenced_languages != "default") & silenced.step.notna()]
+    few = few[few.control_kind == "layer"].drop(columns=["language", "selectivity"], errors="ignore")
+    few = few.rename(columns={"region_language": "language", "control_difference": "control"})
+    few = few.rename(
+        columns={"difference": "selectivity", "difference_low": "low", "difference_high": "high"}
+    )
+
+# %% tags=["hide-input"]
+if silenced is not None and in_training and few.step.nunique() > 1:
+    display(draw.selectivity_by_step(few))
+
+# %% tags=["hide-input"]
+if silenced is not None and in_training and few.step.nunique() > 1:
+    told = "; ".join(
+        f"{theme.language_name(row.language)} {row.selectivity:.3f} ({row.low:.3f} to {row.high:.3f}; random {row.control:.3f})"
+        for row in few[few.step == few.step.max()].itertuples()
+    )
+    display(
+        Markdown(f"**What we see.** At step {few.step.max():,} the selectivity is: {told} bits per byte.")
+    )
+
+# %% [markdown]
 # ## Accuracy and alignment
 #
 # The paper ties the sharing of meaning to accuracy on tasks.
-# Here each point is a checkpoint: mean accuracy over the languages against SADS.
-
+# Each point is a checkpoint of a model and seed: mean accuracy over the languages against SADS.
+# The cloze asks for recall within a language, transfer for what only another language was told, translation for alignment at the output ([chapter 07](07_tasks.ipynb)).
 
 # %%
-def accuracy_and_sads(accuracy, scores):
-    """Mean accuracy over languages beside SADS over all layers, one row for each checkpoint."""
-    of_means = {"mean_accuracy": "accuracy", "mean_low": "low", "mean_high": "high"}
-    means = accuracy.drop_duplicates("revision")[["revision", "chance", *of_means]].rename(columns=of_means)
-    kept = ["model_id", "revision", "step", "sads", "sads_low", "sads_high"]
-    return scores[kept].merge(means, on="revision").sort_values("step", ignore_index=True)
-
-
-if "accuracy" in stages and in_training:
-    accuracy = tables_of("accuracy")
-    accuracy = accuracy[accuracy.model_id == main.model_id]
-    both = accuracy_and_sads(accuracy, over_all_layers(followed))
+if accuracy is not None and in_training:
+    keys = ["model_id", "training_seed", "revision", "step"]
+    names = {"mean_accuracy": "accuracy", "mean_low": "low", "mean_high": "high"}
+    means = accuracy.drop_duplicates([*keys, "task"])[[*keys, "task", "chance", *names]].rename(columns=names)
+    both = means.merge(over_all_layers(similarity)[[*keys, "sads"]], on=keys)
 
 # %% tags=["hide-input"]
-if "accuracy" in stages and in_training:
+if accuracy is not None and in_training:
     display(draw.accuracy_against_sads(both))
 
 # %% tags=["hide-input"]
-if "accuracy" in stages and in_training and len(both) >= 4:
-    known = both[both.accuracy >= 0.95 * both.accuracy.max()].iloc[0]
-    text = (
-        f"**What we see.** Over {len(both)} checkpoints the rank correlation of accuracy with SADS is "
-        f"{rank_correlation(both.sads, both.accuracy)}. Both grow with training, so a correlation alone does not say "
-        f"that one needs the other: accuracy comes within 5 % of its best at step {known.step:,}, where SADS is "
-        f"{known.sads:.3f} of the {both.sads.iloc[-1]:.3f} that it ends with."
-    )
-    display(Markdown(text))
+if accuracy is not None and in_training:
+
+    def relation(task):
+        """How a task's accuracy goes with SADS, over the model's checkpoints and over all, in words."""
+        of_task = both[both.task == task]
+        own = of_task[of_task.model_id == main.model_id].sort_values("step")
+        known = own[own.accuracy >= 0.95 * own.accuracy.max()].iloc[0]
+        last = own.iloc[-1]
+        return (
+            f"**{task}** ends at {last.accuracy:.0%} ({last.low:.0%} to {last.high:.0%}; chance {last.chance:.0%}). "
+            f"Its rank correlation with SADS is {rank_correlation(own.sads, own.accuracy)} over {len(own)} checkpoints and seeds of "
+            f"{main.model_id}, {rank_correlation(of_task.sads, of_task.accuracy)} over {len(of_task)} of all models. It comes within 5 % of "
+            f"its best at step {known.step:,}, where SADS is {known.sads:.3f}, of {last.sads:.3f} at the end"
+        )
+
+    enough = [
+        task
+        for task, part in both[both.model_id == main.model_id].groupby("task", sort=False)
+        if len(part) >= 4
+    ]
+    if enough:
+        display(Markdown("**What we see.** " + ". ".join(map(relation, enough)) + "."))
 
 # %% [markdown]
 # ## The loss, language by language
@@ -299,15 +440,14 @@ if "accuracy" in stages and in_training and len(both) >= 4:
 # %% tags=["hide-input"]
 if main.model_id.startswith("lab/"):
     losses = collate.losses(published)
-    of_main = (losses.model_id == main.model_id) & (losses.training_seed == main.training_seed)
-    display(loss_by_language(losses[of_main]))
+    display(loss_by_language(of_main(losses)))
 
 # %% [markdown]
 # ## What this does not show
 #
-# One seed of one small model is an example, not a law; the intervals speak of the sentences, not of other trainings.
-# A small world with a third of its lines bilingual is far denser in bridges than any real corpus.
-# The order in which LRDS and SADS move is measured here; what makes them move is only suggested by the control.
+# A few seeds of one small model are examples, not a law; where intervals are drawn they speak of the sentences, where seeds are, of so few trainings that only their spread can be told.
+# A small world with a third of its lines bilingual is far denser in bridges than any real corpus, and all budgets here are small: that such lines matter here does not say that they matter in a model that has read a trillion tokens.
+# Checkpoints of one training are not independent, so that a correlation over them describes this training and no other; both SADS and accuracy grow with training, whatever ties them.
 
 # %% tags=["hide-cell"]
 collate.provenance(results, published)

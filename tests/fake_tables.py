@@ -222,16 +222,39 @@ def tasks(languages=DEFAULT_LANGUAGES, rules=("calibrated",)) -> pd.DataFrame:
     return table.assign(change_low=table.change - 0.05, change_high=table.change + 0.05)
 
 
+TASKS = {"cloze": 0.25, "transfer": 0.5, "translation": 0.25}
+
+
 def accuracy(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
-    """Accuracy of the model in every language."""
-    return grid(language=languages).assign(accuracy=0.6, low=0.53, high=0.67, n_items=200, chance=0.25)
+    """Accuracy of the model in every language, for each task."""
+    table = grid(task=TASKS, language=languages).assign(accuracy=0.6, low=0.53, high=0.67, n_items=200)
+    return table.assign(chance=table.task.map(TASKS))
+
+
+def directions(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
+    """Accuracy of transfer and of translation from every language into every other."""
+    table = grid(task=("transfer", "translation"), source=languages, language=languages)
+    table = table[(table.task == "transfer") | (table.source != table.language)]
+    return table.assign(accuracy=0.6, low=0.3, high=0.8, n_items=12, chance=table.task.map(TASKS))
 
 
 def task_points() -> pd.DataFrame:
-    """Accuracy and SADS at every checkpoint."""
-    table = grid(step=STEPS)
+    """Accuracy in each task and SADS at every checkpoint."""
+    table = grid(model_id=MODELS, training_seed=(0, 1), task=TASKS, step=STEPS)
     at = number(table.step)
     return table.assign(
-        **dict(sads=0.02 * at, sads_low=0.02 * at - 0.01, sads_high=0.02 * at + 0.01, chance=0.25),
-        **dict(accuracy=0.25 + 0.05 * at, low=0.2 + 0.05 * at, high=0.3 + 0.05 * at),
+        **dict(sads=0.02 * at, accuracy=0.25 + 0.05 * at, low=0.2 + 0.05 * at, high=0.3 + 0.05 * at),
+        chance=table.task.map(TASKS),
     )
+
+
+def outcomes() -> pd.DataFrame:
+    """Outcomes of two models at two seeds through training."""
+    table = grid(model_id=MODELS, training_seed=(0, 1), outcome=("SADS", "found"), step=STEPS)
+    return table.assign(value=0.1 * number(table.step) + 0.02 * table.training_seed, null=0.01)
+
+
+def selectivity_by_step(languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
+    """What silencing costs at every checkpoint."""
+    table = grid(model_id=MODELS[:1], step=STEPS, language=languages)
+    return table.assign(selectivity=0.1, low=0.05, high=0.15, control=0.01)

@@ -83,6 +83,7 @@ CHARTS = {
     "selectivity": (ablation.selectivity, fake_tables.selectivity, "difference_low"),
     "dose_response": (ablation.dose_response, fake_tables.dose, "others"),
     "accuracy_by_language": (tasks.accuracy_by_language, fake_tables.accuracy, "chance"),
+    "accuracy_by_direction": (tasks.accuracy_by_direction, fake_tables.directions, "n_items"),
     "accuracy_silenced": (tasks.accuracy_silenced, fake_tables.tasks, "change"),
     "scores_by_step": (evolution.scores_by_step, fake_tables.similarity, "lrds_null"),
     "scores_by_step of two models": (
@@ -108,7 +109,14 @@ CHARTS = {
         lambda: fake_tables.region_counts(MODELS),
         "expected",
     ),
-    "accuracy_against_sads": (evolution.accuracy_against_sads, fake_tables.task_points, "sads_low"),
+    "accuracy_against_sads": (evolution.accuracy_against_sads, fake_tables.task_points, "low"),
+    "models_side_by_side": (evolution.models_side_by_side, fake_tables.outcomes, "null"),
+    "sads_above_limit": (
+        evolution.sads_above_limit,
+        lambda: fake_tables.similarity().query("kind == 'all' and scale == 'standardised'"),
+        "sads_null_limit",
+    ),
+    "selectivity_by_step": (evolution.selectivity_by_step, fake_tables.selectivity_by_step, "control"),
     "scores_by_model": (scaling.scores_by_model, fake_tables.finished, "sads_null"),
     "scores_by_depth": (scaling.scores_by_depth, fake_tables.finished, "layer_index"),
     "scores_against_size": (scaling.scores_against_size, fake_tables.finished, "n_parameters"),

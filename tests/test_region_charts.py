@@ -72,8 +72,18 @@ def test_no_effect_is_marked_by_a_line_at_zero(name):
 
 
 @pytest.mark.parametrize("name", ["accuracy_by_language", "accuracy_against_sads"])
-def test_accuracy_is_drawn_beside_chance(name):
-    assert "chance: 25%" in fields(drawn(name))
+def test_accuracy_is_drawn_beside_the_chance_of_each_task(name):
+    shown, chart = rows_of(drawn(name)), fields(drawn(name))
+    assert shown.groupby("task").chance.first().to_dict() == fake_tables.TASKS
+    assert '"field": "chance"' in chart and "strokeDash" in chart
+
+
+def test_models_stand_side_by_side_with_the_spread_of_their_seeds():
+    rows = rows_of(drawn("models_side_by_side"))
+    assert (rows.seeds == 2).all()
+    assert (rows.high - rows.low).round(6).eq(0.02).all() and (
+        (rows.low + rows.high) / 2 - rows.value
+    ).abs().max() < 1e-9
 
 
 def test_the_share_of_key_neurons_stands_beside_shuffled_languages_and_the_untrained_twin():

@@ -243,12 +243,20 @@ def test_the_learning_rate_rises_then_falls_to_a_tenth():
     assert all(later <= earlier for earlier, later in itertools.pairwise(rates[5:]))
 
 
-def test_the_lab_has_the_models_of_the_book_and_a_control_that_differs_in_one_dial():
-    assert set(LAB) == {"bloom-s", "bloom-m", "llama-m", "bloom-m-monolingual", "bloom-xs"}
-    model, control = asdict(LAB["bloom-m"]), asdict(LAB["bloom-m-monolingual"])
-    assert model.pop("name") != control.pop("name")
-    assert control["world"].pop("bilingual_share") == 0 < model["world"].pop("bilingual_share")
-    assert model == control
+@pytest.mark.parametrize(
+    ("name", "dial"),
+    [("bloom-m-monolingual", "bilingual_share"), ("bloom-mispaired", "second"), ("bloom-apart", "second")],
+)
+def test_control_and_placebos_differ_from_the_model_in_one_dial(name, dial):
+    model, other = asdict(LAB["bloom-m"]), asdict(LAB[name])
+    assert model.pop("name") != other.pop("name")
+    assert model["world"].pop(dial) != other["world"].pop(dial)
+    assert model == other
+
+
+def test_the_lab_has_the_models_of_the_book():
+    of_one_size = {"bloom-m", "bloom-m-monolingual", "bloom-mispaired", "bloom-apart"}
+    assert set(LAB) == of_one_size | {"bloom-s", "llama-m", "bloom-xs"}
 
 
 def test_checkpoints_are_log_spaced_from_zero_to_the_end():

@@ -8,7 +8,7 @@ import pandas as pd
 from lingua_utils.charts import parts, theme
 
 
-def scores_by_step(similarity: pd.DataFrame, scale: str = "raw") -> alt.FacetChart | alt.LayerChart:
+def scores_by_step(similarity: pd.DataFrame, scale: str = "standardised") -> alt.FacetChart | alt.LayerChart:
     """LRDS and SADS of all layers together against the training step, with intervals and the shuffled null.
 
     Parameters
@@ -44,7 +44,7 @@ def scores_by_step(similarity: pd.DataFrame, scale: str = "raw") -> alt.FacetCha
     )
 
 
-def layer_step_map(similarity: pd.DataFrame, scale: str = "raw") -> alt.HConcatChart:
+def layer_step_map(similarity: pd.DataFrame, scale: str = "standardised") -> alt.HConcatChart:
     """Heat maps of LRDS and SADS, layer by training step, each with its own colour scale.
 
     Parameters
@@ -87,6 +87,103 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "raw") -> alt.HConcatC
         "training steps.",
         *models,
         *kinds,
+    )
+
+
+def sads_above_limit(similarity: pd.DataFrame) -> alt.FacetChart:
+    """SADS of each layer through training, with intervals and the limit for all checkpoints and layers.
+
+    Parameters
+    ----------
+    similarity : DataFrame
+        ``similarity`` tables of one model with the limits of
+        :func:`lingua_utils.measure.similarity.with_limits` over its checkpoints and layers.
+    """
+    columns = ["layer", "layer_index", "sads", "sads_low", "sads_high", "sads_null_limit"]
+    rows = parts.with_steps(similarity, columns).sort_values(["layer_index", "step"], kind="stable")
+    rows = rows[["layer", "step", *columns[2:]]].rename(columns={"sads_low": "low", "sads_high": "high"})
+    drawn = parts.lines(
+        parts.chart_of(rows),
+        parts.step_axis(rows.step),
+        alt.Y("sads:Q", title="SADS"),
+        alt.value(theme.MEANING_SCORE),
+        parts.tips("layer", step=",", sads=".3f", low=".3f", high=".3f", sads_null_limit=".3f"),
+        null="sads_null_limit",
+    ).properties(width=205, height=130)
+    panels = alt.Facet("layer:N", title=None, sort=list(dict.fromkeys(rows.layer)))
+    return parts.finish(
+        parts.fold(drawn.facet(panels, columns=2)),
+        alt.Title(
+            "Meaning, layer by layer",
+            subtitle="standardised · bands: 95 % · dashed: limit for all layers and checkpoints together",
+        ),
+        f"SADS in {rows.layer.nunique()} layers at {rows.step.nunique()} training steps, with the limit that "
+        "shuffled sentences stay below in all of them together.",
+    )
+
+
+def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
+    """Outcomes of several models through training: means over training seeds, and from the least to the most.
+
+    Parameters
+    ----------
+    outcomes : DataFrame
+        ``model_id``, ``training_seed``, ``step``, ``outcome`` (its name), ``value``, ``null``.
+    """
+    table = parts.with_steps(outcomes, ["training_seed", "outcome", "value", "null"])
+    groups = table.groupby(["model", "outcome", "step"], sort=False)
+    rows = groups.agg(
+        value=("value", "mean"),
+        low=("value", "min"),
+        high=("value", "max"),
+        null=("null", "mean"),
+        seeds=("value", "size"),
+    ).reset_index()
+    drawn = parts.lines(
+        parts.chart_of(rows),
+        parts.step_axis(rows.step),
+        alt.Y("value:Q", title=None),
+        parts.series_colour(rows, "model"),
+        parts.tips("model", "outcome", "seeds", step=",", value=".3f", low=".3f", high=".3f", null=".3f"),
+        null="null",
+    ).properties(width=parts.PANEL, height=190)
+    panels = alt.Facet("outcome:N", title=None, sort=list(dict.fromkeys(outcomes.outcome)))
+    return parts.finish(
+        parts.fold(drawn.facet(panels, columns=2).resolve_scale(y="independent")),
+        alt.Title(
+            "With and without lines in which two languages meet",
+            subtitle="mean over training seeds · bands: from the least to the most · dashed: null or chance",
+        ),
+        f"{rows.outcome.nunique()} outcomes of {rows.model.nunique()} models at {rows.step.nunique()} steps.",
+    )
+
+
+def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
+    """What silencing a region costs its own language beyond the others, through training; random beside it.
+
+    Parameters
+    ----------
+    selectivity : DataFrame
+        ``step``, ``language``, ``selectivity`` with ``low`` and ``high``, ``control``: the same of random
+        neurons.
+    """
+    rows = parts.with_names(
+        parts.with_steps(selectivity, ["language", "selectivity", "low", "high", "control"]), "language"
+    )
+    chart = parts.lines(
+        parts.chart_of(rows[["language", "step", "selectivity", "low", "high", "control"]]),
+        parts.step_axis(rows.step),
+        alt.Y("selectivity:Q", title="own less others, bits per byte"),
+        alt.Color("language:N", scale=theme.language_scale(selectivity.language.unique()), title=None),
+        parts.tips("language", step=",", selectivity=".3f", low=".3f", high=".3f", control=".3f"),
+        null="control",
+    )
+    return parts.finish(
+        chart.properties(width="container", height=parts.HEIGHT),
+        alt.Title(
+            "What silencing a region costs, through training", subtitle="bands: 95 % · dashed: random neurons"
+        ),
+        f"Selectivity of silencing at {rows.step.nunique()} training steps, beside random neurons.",
     )
 
 
@@ -256,29 +353,31 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
 
 
 def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
-    """Mean accuracy over languages against SADS, a point per checkpoint, with chance.
+    """Mean accuracy over languages against SADS: a point per model, seed and checkpoint, with chance.
 
     Parameters
     ----------
     points : DataFrame
-        ``step``, ``sads``, ``sads_low``, ``sads_high``, ``accuracy``, ``low``, ``high``, ``chance``.
+        ``model_id``, ``training_seed``, ``step``, ``task``, ``sads``, ``accuracy``, ``low``, ``high``,
+        ``chance``.
     """
-    parts.need(points, ["step", "sads", "sads_low", "sads_high", "accuracy", "low", "high", "chance"])
-    base = parts.chart_of(points.astype({"step": int}))
+    columns = ["task", "training_seed", "sads", "accuracy", "low", "high", "chance"]
+    rows = parts.with_steps(points, columns)[["model", "step", *columns]]
+    tasks = list(dict.fromkeys(rows.task))
+    lists, task = parts.choice("task", tasks, first="translation" if "translation" in tasks else tasks[0])
+    base = parts.chart_of(rows, task)
     x = alt.X("sads:Q", title=parts.SCORES["sads"])
-    y = parts.share_axis(alt.Y, "accuracy", "mean accuracy", zero=False)
-    chance = float(points.chance.iloc[0])
+    y = parts.share_axis(alt.Y, "accuracy", "mean accuracy", domain=[0, 1])
+    colour = parts.series_colour(rows, "model")
+    tooltip = parts.tips("model", "training_seed", step=",", sads=".3f", accuracy=".1%", chance=".0%")
     chart = alt.layer(
-        base.mark_rule(opacity=0.5).encode(x, alt.Y("low:Q"), alt.Y2("high:Q")),
-        base.mark_rule(opacity=0.5).encode(alt.X("sads_low:Q"), alt.X2("sads_high:Q"), y),
-        base.mark_point(size=60, color=theme.MEANING_SCORE).encode(
-            x, y, tooltip=parts.tips(step=",", sads=".3f", accuracy=".1%")
-        ),
-        base.mark_text(dy=-10, fontSize=10, color=theme.INK).encode(x, y, alt.Text("step:Q", format=",")),
-        parts.level(chance, f"chance: {chance:.0%}"),
+        base.mark_rule(opacity=0.5).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_point(size=60).encode(x, y, colour, tooltip=tooltip),
+        base.mark_rule(strokeDash=[4, 4], color=theme.INK).encode(alt.Y("chance:Q")),
     )
     return parts.finish(
         chart.properties(width="container", height=parts.HEIGHT),
-        alt.Title("Accuracy and alignment", subtitle="a point per checkpoint"),
-        f"Mean zero-shot accuracy against SADS at {len(points)} checkpoints.",
+        alt.Title("Accuracy and alignment", subtitle="a point per checkpoint · dashed: chance"),
+        f"Mean accuracy against SADS at {len(rows)} checkpoints of {rows.model.nunique()} models, by task.",
+        *lists,
     )
