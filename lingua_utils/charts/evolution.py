@@ -106,7 +106,7 @@ def sads_above_limit(similarity: pd.DataFrame) -> alt.FacetChart:
         parts.chart_of(rows),
         parts.step_axis(rows.step),
         alt.Y("sads:Q", title="SADS"),
-        alt.value(theme.MEANING_SCORE),
+        alt.ColorValue(theme.MEANING_SCORE),
         parts.tips("layer", step=",", sads=".3f", low=".3f", high=".3f", sads_null_limit=".3f"),
         null="sads_null_limit",
     ).properties(width=205, height=130)
