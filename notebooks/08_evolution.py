@@ -196,45 +196,33 @@ if in_training:
 # If meaning came from two languages in one line alone, the first placebo would do as well; if from reading the same things in several languages, the second.
 # In the literature the weight of such lines is contested: much in small budgets, little in large ones. What follows holds in this lab, at this budget.
 
-# %%
-languages = rows[-1].run(results).corpus().languages
-retrieval = tables_of("retrieval")
-written = {(a, b): different_script(a, b) for a in languages for b in languages if a != b}
-across = [written.get(pair, False) for pair in zip(retrieval.source, retrieval.target, strict=True)]
-across = retrieval[across & (retrieval.layer == "all") & (retrieval.kind == "all") & retrieval.step.notna()]
-
 # %% [markdown]
 # Translations are looked for between languages of *different scripts*: within one script, shared names alone let the untrained model find many.
 
-
 # %%
-def outcome(table, name, value, null):
-    """One number per checkpoint of every model and seed, with what it would be by chance."""
-    keys = ["model_id", "training_seed", "revision", "step"]
-    means = table.groupby(keys, sort=False)[[value, null]].mean().set_axis(["value", "null"], axis=1)
-    return means.reset_index().assign(outcome=name)
-
-
-def outcomes_of_all():
-    """SADS, retrieval and accuracies of all models through training, in one table."""
-    yield outcome(over_all_layers(similarity), "SADS", "sads", "sads_null")
-    yield outcome(across, "translations found, across scripts", "accuracy", "chance")
-    if "accuracy" in stages:
-        for task, part in accuracy[accuracy.step.notna()].groupby("task", sort=False):
-            yield outcome(part, f"accuracy, {task}", "mean_accuracy", "chance")
-
-
+SAME_SIZE = ("lab/bloom-m", "lab/bloom-m-monolingual", "lab/bloom-mispaired", "lab/bloom-apart")
 stages = {stage for row in rows for stage in row.stages}
 accuracy = tables_of("accuracy") if "accuracy" in stages else None
-outcomes = pd.concat(outcomes_of_all(), ignore_index=True)
+retrieval = tables_of("retrieval")
+outcomes = collate.outcomes(similarity, retrieval, accuracy)
+
+# %% tags=["hide-input"]
+alone = retrieval[(retrieval.layer == "all") & (retrieval.kind == "all") & (retrieval.step == 0)]
+if len(alone):
+    other = [different_script(a, b) for a, b in zip(alone.source, alone.target, strict=True)]
+    by_script = alone.groupby(np.where(other, "across", "within")).accuracy.mean()
+    display(
+        Markdown(
+            f"**What we see.** Untrained models find {by_script.get('within', np.nan):.1%} of the translations within one script "
+            f"and {by_script['across']:.1%} across scripts, where chance is {alone.chance.iloc[0]:.1%}. No sentence holds a digit; "
+            "punctuation is much the same in every script, so what is found within one is found by shared names and characters."
+        )
+    )
 
 # %% tags=["hide-input"]
 if in_training:
-    sized = outcomes.groupby("model_id").step.transform("nunique") > 1
-    same_size = outcomes.model_id.str.startswith(main.model_id.partition("-")[0]) & (
-        ~outcomes.model_id.isin(["lab/bloom-s", "lab/bloom-xs"])
-    )
-    glue("models_side_by_side", draw.models_side_by_side(outcomes[sized & same_size]))
+    beside = outcomes[outcomes.model_id.isin(SAME_SIZE)] if main.model_id in SAME_SIZE else outcomes
+    display(draw.models_side_by_side(beside))
 
 # %% [markdown]
 # The last checkpoints as numbers: mean over training seeds, and from the least to the most of them; untrained, the mean of all models.
@@ -256,22 +244,20 @@ if in_training:
     display(table.rename(index=lambda name: name.removeprefix("lab/")).rename_axis("model"))
 
 # %% tags=["hide-input"]
-if in_training and main.model_id in spread.index.get_level_values("model_id"):
+if in_training and main.model_id in SAME_SIZE:
 
-    def apart_from(name):
-        """Models whose seeds all stay below, or all above, every seed of the model followed."""
-        of_one = spread.loc[name].rename(index=lambda model: model.removeprefix("lab/"))
-        own = of_one.loc[main.model_id.removeprefix("lab/")]
-        below = [m for m in of_one.index if of_one["max"][m] < own["min"] and m in shown_models]
-        return f"{name}: {', '.join(below) if below else 'none'}"
+    def clearly_below(name):
+        """Models that end below the one followed in every one of their seeds, and the others, in words."""
+        of_one = spread.loc[name]
+        own = of_one.loc[main.model_id]
+        others = [model for model in SAME_SIZE if model != main.model_id and model in of_one.index]
+        below = [model for model in others if of_one["max"][model] < own["min"]]
+        rest = [model for model in others if model not in below]
+        names = lambda models: ", ".join(model.removeprefix("lab/") for model in models) or "none"  # noqa: E731
+        return f"{name}: below in every seed {names(below)}; not so {names(rest)}"
 
-    shown_models = {m.removeprefix("lab/") for m in outcomes[same_size].model_id}
-    text = "; ".join(map(apart_from, dict.fromkeys(last.outcome)))
-    display(
-        Markdown(
-            f"**What we see.** Models of the same size that end below {main.model_id} in every seed: {text}."
-        )
-    )
+    text = ". ".join(map(clearly_below, dict.fromkeys(last.outcome)))
+    display(Markdown(f"**What we see.** Beside {main.model_id.removeprefix('lab/')}, by outcome. {text}."))
 
 # %% [markdown]
 # ## The sentence map

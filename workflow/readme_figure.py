@@ -1,4 +1,4 @@
-"""Draw the figure of the README from the published tables: the model beside its control.
+"""Draw the figure of the README from the published tables: the model beside its control and placebos.
 
 python workflow/readme_figure.py
 """
@@ -7,7 +7,7 @@ from lingua_utils import files
 from lingua_utils.charts import evolution, theme
 from lingua_utils.runs import collate
 
-MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
+MODELS = ("lab/bloom-m", "lab/bloom-apart", "lab/bloom-mispaired", "lab/bloom-m-monolingual")
 TARGET = "book/_static/lingua-franca.svg"
 
 
@@ -15,9 +15,12 @@ def main() -> None:
     """Write the figure; it can be read on white and on a dark page."""
     theme.use()
     apart = (*collate.APART, "code")
-    similarity = collate.collate("similarity", "book/published", "book/published", apart=apart)
-    shown = similarity[similarity.model_id.isin(MODELS) & (similarity.kind == "all")]
-    chart = evolution.scores_by_step(shown, scale="standardised")
+    tables = [
+        collate.collate(name, "book/published", "book/published", apart=apart)
+        for name in ("similarity", "retrieval")
+    ]
+    outcomes = collate.outcomes(*tables)
+    chart = evolution.models_side_by_side(outcomes[outcomes.model_id.isin(MODELS)])
     with files.writing(files.resolve(TARGET)) as temporary:
         chart.save(str(temporary), format="svg")
 

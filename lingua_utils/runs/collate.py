@@ -16,6 +16,7 @@ from lingua_utils.models.training import lab_folder
 from lingua_utils.runs import sheets
 from lingua_utils.runs.run import MANIFEST, read_manifest
 from lingua_utils.runs.settings import WHICH_MODEL, RunSettings, of_stages
+from lingua_utils.text.languages import different_script
 
 SETTINGS = [setting.name for setting in fields(RunSettings)]
 # What was published before there was a setting was made as the setting's default has it.
@@ -137,6 +138,45 @@ def losses(published: str | Path | None = None) -> pd.DataFrame:
     leading = ["model_id", "training_seed", "published"]
     whole = pd.concat([found[model] for model in sorted(found)], ignore_index=True)
     return whole[leading + [name for name in whole if name not in leading]]
+
+
+def outcomes(
+    similarity: pd.DataFrame, retrieval: pd.DataFrame, accuracy: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """How far each model has come at each checkpoint: one number per outcome, beside chance.
+
+    Parameters
+    ----------
+    similarity, retrieval, accuracy : DataFrame
+        Collated tables; rows without a training step are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``model_id``, ``training_seed``, ``revision``, ``step``, ``outcome``, ``value``, ``null``. Outcomes
+        are SADS (standardised, all layers), the share of translations found between languages of different
+        scripts (all layers; within one script shared tokens alone find many), and the accuracy in each task.
+    """
+    keys = ["model_id", "training_seed", "revision", "step"]
+
+    def means(table: pd.DataFrame, name: str, value: str, null: str) -> pd.DataFrame:
+        table = table[table.step.notna()]
+        found = table.groupby(keys, sort=False)[[value, null]].mean().set_axis(["value", "null"], axis=1)
+        return found.reset_index().assign(outcome=name)
+
+    similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
+    retrieval = retrieval.query("layer == 'all' and kind == 'all'")
+    pairs = retrieval[["source", "target"]].drop_duplicates()
+    apart = [different_script(a, b) for a, b in pairs.itertuples(index=False)]
+    retrieval = retrieval.merge(pairs[apart], on=["source", "target"])
+    parts = [
+        means(similarity, "SADS", "sads", "sads_null"),
+        means(retrieval, "translations found, across scripts", "accuracy", "chance"),
+    ]
+    if accuracy is not None:
+        tasks = accuracy.groupby("task", sort=False)
+        parts += [means(part, f"accuracy, {task}", "mean_accuracy", "chance") for task, part in tasks]
+    return pd.concat(parts, ignore_index=True)
 
 
 def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path) -> Path:
