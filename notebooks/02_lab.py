@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # Can a lingua franca arise in eight minutes?
+# # Can a lingua franca be grown?
 #
 # Large models are given to us finished; how they came to share meaning between languages cannot be watched again.
 # A small one can be grown here, on text we know to the last line, and stopped at any step.
@@ -37,7 +37,7 @@ from transformers import AutoConfig
 from lingua_utils.charts import theme
 from lingua_utils.charts.lab import loss_by_language
 from lingua_utils.models import training
-from lingua_utils.text.world import training_lines
+from lingua_utils.text.world import training_lines, training_sentences
 
 theme.use()
 
@@ -52,12 +52,19 @@ recipe
 # %% [markdown]
 # ## What it reads
 #
-# Most lines are in one language, each language with lines of its own about the same world.
-# A share of the lines is bilingual: a sentence, then its translation into another language.
-# Large corpora hold such lines too, by accident {cite}`blevins2022contamination,briakou2023incidental`; here their share is a dial, and the control `bloom-m-monolingual` has none.
+# Most lines are in one language: every meaning told alone belongs to one language, and is told in no other.
+# A share of the lines is bilingual: a sentence, then its translation into another language; their meanings are others again.
+# Large corpora hold such lines too, by accident {cite}`blevins2022contamination,briakou2023incidental`; here their share is a dial.
+# The control `bloom-m-monolingual` has none; in the placebo `bloom-mispaired` the second half says something else, and in `bloom-apart` it stands in a line of its own, some hundred lines later.
+#
+# Some countries keep a weekday of their own, an invented fact, which is told in one language only and in no bilingual line: [chapter 07](07_tasks.ipynb) asks for it in the others.
 
 # %%
 lines = list(training_lines(recipe.languages, 12, recipe.world, recipe.seed))
+told = {}
+for line in training_sentences(recipe.world, recipe.languages, 5000, recipe.seed):
+    if recipe.world.home(line.sentence, recipe.languages):  # a meaning told alone has one home
+        assert told.setdefault(line.sentence, line.language) == line.language and not line.translation
 
 # %% tags=["hide-input"]
 pd.DataFrame({"training lines": lines})

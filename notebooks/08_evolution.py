@@ -11,7 +11,7 @@
 #
 # A trained model shows where meaning is shared; only its checkpoints show when, and what had to happen first.
 # This chapter reads the tables that every run has written and puts them in the order of training.
-# Beside the model stands its control: the same architecture, the same languages, the same number of steps, but no line of text in two languages.
+# Beside the model stand its control, which has read no line of text in two languages, and two placebos: the same architecture, the same languages, as many tokens.
 #
 # | | |
 # |---|---|
