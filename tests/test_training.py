@@ -213,6 +213,13 @@ def test_rows_hold_whole_lines_of_the_training_text(tokenizer):
     assert len(lines) > 500 and lines <= known
 
 
+def test_fewer_than_one_line_in_a_hundred_is_longer_than_a_row_of_the_lab():
+    recipe = LAB["bloom-m"]
+    lines = list(training_lines(recipe.languages, 5000, recipe.world, recipe.seed))
+    lengths = [len(ids) for ids in training.train_tokenizer(recipe)(lines)["input_ids"]]
+    assert np.mean(np.array(lengths) > recipe.row_length) < 0.01
+
+
 def test_rows_are_nearly_full(tokenizer):
     batches = training.pack_batches(replace(TINY, languages=DEFAULT_LANGUAGES, steps=200), tokenizer)
     assert (batches != tokenizer.pad_token_id).mean() > 0.9
