@@ -153,7 +153,7 @@ def accuracy():
     """Share of items answered rightly in each language, with interval and chance, for each task."""
     for task in tasks_asked:
         table = measure.accuracy_table(*answers(task)).rename(columns={"text_language": "language"})
-        yield table.assign(task=task)
+        yield table.assign(asked=task)
 
 
 # %%
@@ -162,7 +162,7 @@ def directions():
     """Accuracy from the language that told a fact, or that is translated from, into that of the question."""
     for task in tasks_asked:
         if task != "xstorycloze":
-            yield measure.directions(*answers(task)).assign(task=task)
+            yield measure.directions(*answers(task)).assign(asked=task)
 
 
 # %% tags=["hide-input"]
@@ -173,14 +173,14 @@ if in_lab:
     display(draw.accuracy_by_direction(directions))
 
 # %% tags=["hide-input"]
-means = accuracy.groupby("task", sort=False).first()
+means = accuracy.groupby("asked", sort=False).first()
 told = "; ".join(
     f"{task}: {row.mean_accuracy:.0%} ({row.mean_low:.0%} to {row.mean_high:.0%}), chance {row.chance:.0%}"
     for task, row in means.iterrows()
 )
 text = f"**What we see.** Share of right answers, over all languages: {told}."
 if in_lab:
-    recalled = directions[(directions.task == "transfer") & (directions.source == directions.language)]
+    recalled = directions[(directions.asked == "transfer") & (directions.source == directions.language)]
     text += f" Asked in the language that told them, the weekdays are known in {recalled.accuracy.mean():.0%} of the items."
 Markdown(text)
 

@@ -389,7 +389,9 @@ if silenced is not None and in_training and few.step.nunique() > 1:
 if accuracy is not None and in_training:
     keys = ["model_id", "training_seed", "revision", "step"]
     names = {"mean_accuracy": "accuracy", "mean_low": "low", "mean_high": "high"}
-    means = accuracy.drop_duplicates([*keys, "task"])[[*keys, "task", "chance", *names]].rename(columns=names)
+    means = accuracy.drop_duplicates([*keys, "asked"])[[*keys, "asked", "chance", *names]].rename(
+        columns=names
+    )
     both = means.merge(over_all_layers(similarity)[[*keys, "sads"]], on=keys)
 
 # %% tags=["hide-input"]
@@ -401,7 +403,7 @@ if accuracy is not None and in_training:
 
     def relation(task):
         """How a task's accuracy goes with SADS, over the model's checkpoints and over all, in words."""
-        of_task = both[both.task == task]
+        of_task = both[both.asked == task]
         own = of_task[of_task.model_id == main.model_id].sort_values("step")
         known = own[own.accuracy >= 0.95 * own.accuracy.max()].iloc[0]
         last = own.iloc[-1]
@@ -414,7 +416,7 @@ if accuracy is not None and in_training:
 
     enough = [
         task
-        for task, part in both[both.model_id == main.model_id].groupby("task", sort=False)
+        for task, part in both[both.model_id == main.model_id].groupby("asked", sort=False)
         if len(part) >= 4
     ]
     if enough:

@@ -227,24 +227,24 @@ TASKS = {"cloze": 0.25, "transfer": 0.5, "translation": 0.25}
 
 def accuracy(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Accuracy of the model in every language, for each task."""
-    table = grid(task=TASKS, language=languages).assign(accuracy=0.6, low=0.53, high=0.67, n_items=200)
-    return table.assign(chance=table.task.map(TASKS))
+    table = grid(asked=TASKS, language=languages).assign(accuracy=0.6, low=0.53, high=0.67, n_items=200)
+    return table.assign(chance=table.asked.map(TASKS))
 
 
 def directions(languages=DEFAULT_LANGUAGES) -> pd.DataFrame:
     """Accuracy of transfer and of translation from every language into every other."""
-    table = grid(task=("transfer", "translation"), source=languages, language=languages)
-    table = table[(table.task == "transfer") | (table.source != table.language)]
-    return table.assign(accuracy=0.6, low=0.3, high=0.8, n_items=12, chance=table.task.map(TASKS))
+    table = grid(asked=("transfer", "translation"), source=languages, language=languages)
+    table = table[(table.asked == "transfer") | (table.source != table.language)]
+    return table.assign(accuracy=0.6, low=0.3, high=0.8, n_items=12, chance=table.asked.map(TASKS))
 
 
 def task_points() -> pd.DataFrame:
     """Accuracy in each task and SADS at every checkpoint."""
-    table = grid(model_id=MODELS, training_seed=(0, 1), task=TASKS, step=STEPS)
+    table = grid(model_id=MODELS, training_seed=(0, 1), asked=TASKS, step=STEPS)
     at = number(table.step)
     return table.assign(
         **dict(sads=0.02 * at, accuracy=0.25 + 0.05 * at, low=0.2 + 0.05 * at, high=0.3 + 0.05 * at),
-        chance=table.task.map(TASKS),
+        chance=table.asked.map(TASKS),
     )
 
 

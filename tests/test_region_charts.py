@@ -74,7 +74,7 @@ def test_no_effect_is_marked_by_a_line_at_zero(name):
 @pytest.mark.parametrize("name", ["accuracy_by_language", "accuracy_against_sads"])
 def test_accuracy_is_drawn_beside_the_chance_of_each_task(name):
     shown, chart = rows_of(drawn(name)), fields(drawn(name))
-    assert shown.groupby("task").chance.first().to_dict() == fake_tables.TASKS
+    assert shown.groupby("asked").chance.first().to_dict() == fake_tables.TASKS
     assert '"field": "chance"' in chart and "strokeDash" in chart
 
 

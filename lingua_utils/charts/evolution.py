@@ -358,13 +358,15 @@ def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     points : DataFrame
-        ``model_id``, ``training_seed``, ``step``, ``task``, ``sads``, ``accuracy``, ``low``, ``high``,
+        ``model_id``, ``training_seed``, ``step``, ``asked``, ``sads``, ``accuracy``, ``low``, ``high``,
         ``chance``.
     """
-    columns = ["task", "training_seed", "sads", "accuracy", "low", "high", "chance"]
+    columns = ["asked", "training_seed", "sads", "accuracy", "low", "high", "chance"]
     rows = parts.with_steps(points, columns)[["model", "step", *columns]]
-    tasks = list(dict.fromkeys(rows.task))
-    lists, task = parts.choice("task", tasks, first="translation" if "translation" in tasks else tasks[0])
+    tasks = list(dict.fromkeys(rows.asked))
+    lists, task = parts.choice(
+        "asked", tasks, first="translation" if "translation" in tasks else tasks[0], label="task"
+    )
     base = parts.chart_of(rows, task)
     x = alt.X("sads:Q", title=parts.SCORES["sads"])
     y = parts.share_axis(alt.Y, "accuracy", "mean accuracy", domain=[0, 1])

@@ -12,12 +12,14 @@ def accuracy_by_language(accuracy: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     accuracy : DataFrame
-        The ``accuracy`` table of one run: ``task``, ``language``, ``accuracy``, ``low``, ``high``,
+        The ``accuracy`` table of one run: ``asked``, ``language``, ``accuracy``, ``low``, ``high``,
         ``n_items``, ``chance``.
     """
-    parts.need(accuracy, ["task", "language", "accuracy", "low", "high", "n_items", "chance"])
-    tasks = list(dict.fromkeys(accuracy.task))
-    lists, task = parts.choice("task", tasks, first="transfer" if "transfer" in tasks else tasks[0])
+    parts.need(accuracy, ["asked", "language", "accuracy", "low", "high", "n_items", "chance"])
+    tasks = list(dict.fromkeys(accuracy.asked))
+    lists, task = parts.choice(
+        "asked", tasks, first="transfer" if "transfer" in tasks else tasks[0], label="task"
+    )
     base = parts.chart_of(parts.with_names(accuracy, "language"), task).encode(
         alt.X("language:N", title=None, sort=None, axis=alt.Axis(labelAngle=-30))
     )
@@ -44,12 +46,12 @@ def accuracy_by_direction(directions: pd.DataFrame) -> alt.HConcatChart:
     Parameters
     ----------
     directions : DataFrame
-        The ``directions`` table of one run: ``task``, ``source``, ``language``, ``accuracy``, ``low``,
+        The ``directions`` table of one run: ``asked``, ``source``, ``language``, ``accuracy``, ``low``,
         ``high``, ``n_items``, ``chance``.
     """
-    parts.need(directions, ["task", "source", "language", "accuracy", "low", "high", "n_items", "chance"])
+    parts.need(directions, ["asked", "source", "language", "accuracy", "low", "high", "n_items", "chance"])
     rows = parts.with_names(
-        directions[directions.task.isin(["transfer", "translation"])], "source", "language"
+        directions[directions.asked.isin(["transfer", "translation"])], "source", "language"
     )
     names = list(dict.fromkeys(rows.language))
     panels = [
@@ -61,7 +63,7 @@ def accuracy_by_direction(directions: pd.DataFrame) -> alt.HConcatChart:
             parts.tips("source", "language", accuracy=".0%", low=".0%", high=".0%", n_items=","),
         )
         .properties(width=200, height=200, title=f"{task.capitalize()} (chance {of_task.chance.iloc[0]:.0%})")
-        for task, of_task in rows.groupby("task", sort=False)
+        for task, of_task in rows.groupby("asked", sort=False)
     ]
     return parts.finish(
         parts.fold(alt.hconcat(*panels)),

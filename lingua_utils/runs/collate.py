@@ -174,7 +174,7 @@ def outcomes(
         means(retrieval, "translations found, across scripts", "accuracy", "chance"),
     ]
     if accuracy is not None:
-        tasks = accuracy.groupby("task", sort=False)
+        tasks = accuracy.groupby("asked", sort=False)
         parts += [means(part, f"accuracy, {task}", "mean_accuracy", "chance") for task, part in tasks]
     return pd.concat(parts, ignore_index=True)
 
