@@ -43,7 +43,6 @@ from lingua_utils.measure.intervals import Estimate, rank_correlation, ratio
 from lingua_utils.measure.similarity import align_planes, with_limits
 from lingua_utils.runs import collate, sheets
 from lingua_utils.runs.settings import of_stages
-from lingua_utils.text.languages import different_script
 
 theme.use()
 
@@ -197,7 +196,7 @@ if in_training:
 # In the literature the weight of such lines is contested: much in small budgets, little in large ones. What follows holds in this lab, at this budget.
 
 # %% [markdown]
-# Translations are looked for between languages of *different scripts*: within one script, shared names alone let the untrained model find many.
+# Translations are looked for between languages of *different scripts*: within one script, and between the two ways of writing Chinese, shared names alone let the untrained model find many.
 
 # %%
 SAME_SIZE = ("lab/bloom-m", "lab/bloom-m-monolingual", "lab/bloom-mispaired", "lab/bloom-apart")
@@ -209,7 +208,7 @@ outcomes = collate.outcomes(similarity, retrieval, accuracy)
 # %% tags=["hide-input"]
 alone = retrieval[(retrieval.layer == "all") & (retrieval.kind == "all") & (retrieval.step == 0)]
 if len(alone):
-    other = [different_script(a, b) for a, b in zip(alone.source, alone.target, strict=True)]
+    other = collate.across_scripts(alone.source, alone.target)
     by_script = alone.groupby(np.where(other, "across", "within")).accuracy.mean()
     display(
         Markdown(

@@ -140,6 +140,15 @@ def losses(published: str | Path | None = None) -> pd.DataFrame:
     return whole[leading + [name for name in whole if name not in leading]]
 
 
+def across_scripts(source: Sequence[str], target: Sequence[str]) -> list[bool]:
+    """Whether two languages differ in script, pair by pair.
+
+    Simplified and traditional Chinese are one language, and share most characters: they do not.
+    """
+    pairs = zip(source, target, strict=True)
+    return [different_script(a, b) and a.partition("_")[0] != b.partition("_")[0] for a, b in pairs]
+
+
 def outcomes(
     similarity: pd.DataFrame, retrieval: pd.DataFrame, accuracy: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -166,9 +175,7 @@ def outcomes(
 
     similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
     retrieval = retrieval.query("layer == 'all' and kind == 'all'")
-    pairs = retrieval[["source", "target"]].drop_duplicates()
-    apart = [different_script(a, b) for a, b in pairs.itertuples(index=False)]
-    retrieval = retrieval.merge(pairs[apart], on=["source", "target"])
+    retrieval = retrieval[across_scripts(retrieval.source, retrieval.target)]
     parts = [
         means(similarity, "SADS", "sads", "sads_null"),
         means(retrieval, "translations found, across scripts", "accuracy", "chance"),
