@@ -112,7 +112,7 @@ else:
 # %% [markdown]
 # By how much does SADS grow?
 # A factor needs a start: it is counted from the untrained model, whose value stands beside it, and its interval is Fieller's, as it is a ratio of two estimates.
-# (Raw SADS also *falls* before it rises; counted from its minimum the factor would be far larger, and would say little.)
+# (Counted from the minimum on the way, which need not be the start, a factor can be made as large as one likes.)
 
 
 # %%
@@ -255,7 +255,8 @@ if in_training and main.model_id in SAME_SIZE:
         names = lambda models: ", ".join(model.removeprefix("lab/") for model in models) or "none"  # noqa: E731
         return f"{name}: below in every seed {names(below)}; not so {names(rest)}"
 
-    text = ". ".join(map(clearly_below, dict.fromkeys(last.outcome)))
+    told = [name for name in dict.fromkeys(last.outcome) if main.model_id in spread.loc[name].index]
+    text = ". ".join(map(clearly_below, told))
     display(Markdown(f"**What we see.** Beside {main.model_id.removeprefix('lab/')}, by outcome. {text}."))
 
 # %% [markdown]

@@ -34,7 +34,15 @@ def test_the_finding_of_the_readme_is_that_of_the_published_tables(ends, model):
     assert f"{ends['mean'].loc['SADS', model]:.2f} ({NAMES[model]})" in finding
     found = ends["mean"].loc["translations found, across scripts", model]
     assert f"{found:.0%} ({NAMES[model]})" in finding
-    assert ends["size"].loc["SADS", model] == 2 and "mean of two trainings" in finding
+    assert ends["size"].loc["SADS", model] == 1 and "one training each" in finding
+
+
+def test_what_the_readme_says_of_tasks_is_so():
+    table = pd.read_parquet(ROOT / "book/published/accuracy.parquet")
+    last = table[(table.model_id == "lab/bloom-m") & (table.step == table.step.max())]
+    last = last.drop_duplicates("asked").set_index("asked")
+    assert last.mean_low["transfer"] < last.chance["transfer"] < last.mean_high["transfer"]
+    assert last.mean_low["translation"] > last.chance["translation"]
 
 
 def test_the_finding_is_said_of_this_lab_only():
