@@ -246,18 +246,17 @@ if in_training:
 if in_training and main.model_id in SAME_SIZE:
 
     def clearly_below(name):
-        """Models that end below the one followed in every one of their seeds, and the others, in words."""
-        of_one = spread.loc[name]
-        own = of_one.loc[main.model_id]
-        others = [model for model in SAME_SIZE if model != main.model_id and model in of_one.index]
-        below = [model for model in others if of_one["max"][model] < own["min"]]
-        rest = [model for model in others if model not in below]
-        names = lambda models: ", ".join(model.removeprefix("lab/") for model in models) or "none"  # noqa: E731
-        return f"{name}: below in every seed {names(below)}; not so {names(rest)}"
+        """Models whose intervals all lie below those of the one followed, in every seed, in words."""
+        limits = last[last.outcome == name].groupby("model_id").agg(low=("low", "min"), high=("high", "max"))
+        others = [model for model in SAME_SIZE if model != main.model_id and model in limits.index]
+        below = [model for model in others if limits.high[model] < limits.low[main.model_id]]
+        names = ", ".join(model.removeprefix("lab/") for model in below)
+        return f"{name}: {f'all of {names}' if below == others else names or 'none'}"
 
     told = [name for name in dict.fromkeys(last.outcome) if main.model_id in spread.loc[name].index]
-    text = ". ".join(map(clearly_below, told))
-    display(Markdown(f"**What we see.** Beside {main.model_id.removeprefix('lab/')}, by outcome. {text}."))
+    text = "; ".join(map(clearly_below, told))
+    name = main.model_id.removeprefix("lab/")
+    display(Markdown(f"**What we see.** Below {name} beyond their intervals, by outcome. {text}."))
 
 # %% [markdown]
 # ## The sentence map

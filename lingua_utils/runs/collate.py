@@ -162,27 +162,34 @@ def outcomes(
     Returns
     -------
     DataFrame
-        ``model_id``, ``training_seed``, ``revision``, ``step``, ``outcome``, ``value``, ``null``. Outcomes
-        are SADS (standardised, all layers), the share of translations found between languages of different
-        scripts (all layers; within one script shared tokens alone find many), and the accuracy in each task.
+        ``model_id``, ``training_seed``, ``revision``, ``step``, ``outcome``, ``value``, its 95 % interval
+        ``low`` to ``high`` over sentences or items (of retrieval the mean interval of a pair of languages,
+        which is wider), ``null``. Outcomes are SADS (standardised, all layers), the share of translations
+        found across scripts (all layers; within one, shared tokens alone find many), and the accuracy in
+        each task.
     """
     keys = ["model_id", "training_seed", "revision", "step"]
 
-    def means(table: pd.DataFrame, name: str, value: str, null: str) -> pd.DataFrame:
-        table = table[table.step.notna()]
-        found = table.groupby(keys, sort=False)[[value, null]].mean().set_axis(["value", "null"], axis=1)
+    def means(table: pd.DataFrame, name: str, *columns: str) -> pd.DataFrame:
+        grouped = table[table.step.notna()].groupby(keys, sort=False)
+        found = grouped[list(columns)].mean().set_axis(["value", "low", "high", "null"], axis=1)
         return found.reset_index().assign(outcome=name)
 
     similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
     retrieval = retrieval.query("layer == 'all' and kind == 'all'")
     retrieval = retrieval[across_scripts(retrieval.source, retrieval.target)]
     parts = [
-        means(similarity, "SADS", "sads", "sads_null"),
-        means(retrieval, "translations found, across scripts", "accuracy", "chance"),
+        means(similarity, "SADS", "sads", "sads_low", "sads_high", "sads_null"),
+        means(
+            retrieval,
+            "translations found, across scripts",
+            *("accuracy", "accuracy_low", "accuracy_high", "chance"),
+        ),
     ]
     if accuracy is not None:
         tasks = accuracy.groupby("asked", sort=False)
-        parts += [means(part, f"accuracy, {task}", "mean_accuracy", "chance") for task, part in tasks]
+        columns = ("mean_accuracy", "mean_low", "mean_high", "chance")
+        parts += [means(part, f"accuracy, {task}", *columns) for task, part in tasks]
     return pd.concat(parts, ignore_index=True)
 
 
