@@ -177,8 +177,9 @@ def test_limits_for_all_layers_are_drawn_where_there_are_any():
 
 
 def test_the_variance_of_three_neurons_is_drawn_once_beside_three_scales():
-    shown = rows_of(drawn("scores_by_scale")).groupby("panel").scale.nunique()
-    assert shown.to_dict() == {
+    panels = drawn("scores_by_scale").hconcat
+    shown = {str(panel.title): pd.DataFrame(data_sets(panel)[0]).scale.nunique() for panel in panels}
+    assert shown == {
         "SADS · same meaning": 3,
         "translations found": 3,
         "variance in three neurons": 1,

@@ -53,28 +53,27 @@ def scores_by_scale(similarity: pd.DataFrame, scales: pd.DataFrame) -> alt.Facet
     sads = similarity.query("kind == 'all'")[[*keys, "sads", "sads_low", "sads_high", "sads_null"]]
     found = scales[[*keys, "found", "found_low", "found_high", "chance"]]
     held = scales.query("scale == 'raw'")[[*keys, "top_three"]]
-    panels = {"SADS · same meaning": sads, "translations found": found, "variance in three neurons": held}
     names = [*keys, "value", "low", "high", "null"]
-    rows = pd.concat(
-        part.set_axis(names[: part.shape[1]], axis=1).assign(panel=panel) for panel, part in panels.items()
-    )
-    rows = parts.split_stacks(rows[rows.layer != "all"].sort_values("layer_index", kind="stable"))
-    drawn = parts.lines(
-        parts.chart_of(rows.drop(columns="layer_index")),
-        parts.layer_axis(rows.layer),
-        alt.Y("value:Q", title=None),
-        parts.series_colour(similarity, "scale"),
-        parts.tips("layer", "scale", "panel", value=".3f", low=".3f", high=".3f", null=".3f"),
-        null="null",
-    ).properties(width=parts.PANEL, height=200)
-    order = {"title": None, "sort": list(panels)}
-    if parts.paired(rows):
-        chart = drawn.facet(row=alt.Row("panel:N", **order), column=parts.stack_panels(alt.Column))
-        chart = chart.resolve_scale(y="independent")
-    else:
-        chart = parts.fold(
-            drawn.facet(alt.Facet("panel:N", **order), columns=2).resolve_scale(y="independent")
-        )
+    colour = parts.series_colour(similarity, "scale")
+
+    def panel(title: str, table: pd.DataFrame) -> alt.LayerChart | alt.Chart | alt.FacetChart:
+        rows = table.set_axis(names[: table.shape[1]], axis=1).sort_values("layer_index", kind="stable")
+        rows = parts.split_stacks(rows[rows.layer != "all"])
+        base, x = parts.chart_of(rows.drop(columns="layer_index")), parts.layer_axis(rows.layer)
+        y, numbers = alt.Y("value:Q", title=None), [name for name in names[2:] if name in rows]
+        tooltip = parts.tips("layer", "scale", **dict.fromkeys(numbers[1:], ".3f"))
+        if "null" in rows:
+            drawn = parts.lines(base, x, y, colour, tooltip, null="null")
+        else:
+            drawn = base.mark_line(point=True).encode(x, y, colour, tooltip=tooltip)
+        drawn = drawn.properties(width=parts.PANEL, height=200)
+        if parts.paired(rows):
+            # Altair gives no name to a panel of panels, and wants one.
+            drawn = drawn.properties(name=title.split()[0]).facet(column=parts.stack_panels(alt.Column))
+        return drawn.properties(title=title)
+
+    panels = {"SADS · same meaning": sads, "translations found": found, "variance in three neurons": held}
+    chart = parts.fold(alt.hconcat(*(panel(title, table) for title, table in panels.items())))
     return parts.finish(
         chart,
         alt.Title(
