@@ -199,7 +199,6 @@ if in_training:
 # Translations are looked for between languages of *different scripts*: within one script, and between the two ways of writing Chinese, shared names alone let the untrained model find many.
 
 # %%
-SAME_SIZE = ("lab/bloom-m", "lab/bloom-m-monolingual", "lab/bloom-mispaired", "lab/bloom-apart")
 stages = {stage for row in rows for stage in row.stages}
 accuracy = tables_of("accuracy") if "accuracy" in stages else None
 retrieval = tables_of("retrieval")
@@ -220,7 +219,11 @@ if len(alone):
 
 # %% tags=["hide-input"]
 if in_training:
-    beside = outcomes[outcomes.model_id.isin(SAME_SIZE)] if main.model_id in SAME_SIZE else outcomes
+    beside = (
+        outcomes[outcomes.model_id.isin(collate.SAME_SIZE)]
+        if main.model_id in collate.SAME_SIZE
+        else outcomes
+    )
     display(draw.models_side_by_side(beside))
 
 # %% [markdown]
@@ -243,12 +246,12 @@ if in_training:
     display(table.rename(index=lambda name: name.removeprefix("lab/")).rename_axis("model"))
 
 # %% tags=["hide-input"]
-if in_training and main.model_id in SAME_SIZE:
+if in_training and main.model_id in collate.SAME_SIZE:
 
     def clearly_below(name):
         """Models whose intervals all lie below those of the one followed, in every seed, in words."""
         limits = last[last.outcome == name].groupby("model_id").agg(low=("low", "min"), high=("high", "max"))
-        others = [model for model in SAME_SIZE if model != main.model_id and model in limits.index]
+        others = [model for model in collate.SAME_SIZE if model != main.model_id and model in limits.index]
         below = [model for model in others if limits.high[model] < limits.low[main.model_id]]
         names = ", ".join(model.removeprefix("lab/") for model in below)
         return f"{name}: {f'all of {names}' if below == others else names or 'none'}"

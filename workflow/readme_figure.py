@@ -7,7 +7,6 @@ from lingua_utils import files
 from lingua_utils.charts import evolution, theme
 from lingua_utils.runs import collate
 
-MODELS = ("lab/bloom-m", "lab/bloom-apart", "lab/bloom-mispaired", "lab/bloom-m-monolingual")
 TARGET = "book/_static/lingua-franca.svg"
 
 
@@ -20,7 +19,7 @@ def main() -> None:
         for name in ("similarity", "retrieval")
     ]
     outcomes = collate.outcomes(*tables)
-    chart = evolution.models_side_by_side(outcomes[outcomes.model_id.isin(MODELS)])
+    chart = evolution.models_side_by_side(outcomes[outcomes.model_id.isin(collate.SAME_SIZE)])
     with files.writing(files.resolve(TARGET)) as temporary:
         chart.save(str(temporary), format="svg")
 

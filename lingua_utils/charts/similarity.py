@@ -36,7 +36,7 @@ def scores_by_layer(similarity: pd.DataFrame, scale: str = "standardised") -> al
     )
 
 
-def scores_by_scale(similarity: pd.DataFrame, scales: pd.DataFrame) -> alt.FacetChart:
+def scores_by_scale(similarity: pd.DataFrame, scales: pd.DataFrame) -> alt.HConcatChart:
     """SADS and retrieval of each layer on each scale, and how much of the variance three neurons hold.
 
     Parameters

@@ -219,15 +219,14 @@ def accuracy_table(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
         The columns of :func:`accuracy`, with ``text_language`` for ``language``.
     """
     n_items = correct.shape[1]
-    together = harness.together(n_items)
+    together, asked = harness.together(n_items), _asked(harness, n_items)
     rows = []
-    for language, right, asked in zip(harness.languages, correct, _asked(harness, n_items), strict=True):
-        share, worth = right[asked].mean(axis=0), effective_trials(right[asked].T, together[asked])
+    for language, right, counted in zip(harness.languages, correct, asked, strict=True):
+        share, worth = right[counted].mean(axis=0), effective_trials(right[counted].T, together[counted])
         (low, norm_low), (high, norm_high) = wilson(share, worth)
-        rows.append((language, share[0], low, high, share[1], norm_low, norm_high, int(asked.sum())))
+        rows.append((language, share[0], low, high, share[1], norm_low, norm_high, int(counted.sum())))
     names = ["text_language", "accuracy", "low", "high", "accuracy_norm", "norm_low", "norm_high", "n_items"]
     # Translations of an item are no new items: in the mean over languages they are one group.
-    asked = _asked(harness, n_items)
     right, of_group = correct[..., 0][asked], np.broadcast_to(together, asked.shape)[asked]
     mean_low, mean_high = wilson(right.mean(), effective_trials(right, of_group))
     mean = {"mean_accuracy": right.mean(), "mean_low": float(mean_low), "mean_high": float(mean_high)}
@@ -411,13 +410,17 @@ def cloze_items(
     for language, item in product(languages, range(n_items)):
         opening, asked, countries = questions[item // 4]
         answer = item % 4
-        names = [clause_text(Clause("country", country), language) for country in countries]
-        sentence = render((opening, Clause(asked, countries[answer])), language)
-        # Cut before the space: there every tokenizer starts a new token.
-        context, _, end = sentence.rpartition(f" ({names[answer]})")
-        choices = [f" ({name}){end}" for name in names]
+        context, choices = _cut(opening, Clause(asked, countries[answer]), countries, language)
         rows.append((language, language, item, item // 4, item // 4, context, choices, answer))
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _cut(opening: Clause, told: Clause, countries: Sequence[str], language: str) -> tuple[str, list[str]]:
+    """A sentence up to the country that it ends with, and its end with each of some countries."""
+    names = {country: clause_text(Clause("country", country), language) for country in countries}
+    # Cut before the space: there every tokenizer starts a new token.
+    context, _, end = render((opening, told), language).rpartition(f" ({names[told.country]})")
+    return context, [f" ({name}){end}" for name in names.values()]
 
 
 def _questions(languages: tuple[str, ...], seed: int) -> list[tuple[Clause, str, tuple[str, ...]]]:
@@ -465,8 +468,9 @@ def transfer_items(
     """
     languages, world = check_languages(languages), World()
     held_out = {pair for split in ("dev", "test") for pair in world.pairs[split, "bridged"]}
+    told_in = world.taught_in(languages)
     told: dict[str, list[str]] = {}
-    for country, language in world.taught_in(languages).items():
+    for country, language in told_in.items():
         told.setdefault(language, []).append(country)
     twos = [two for of_one in told.values() for two in zip(of_one[::2], of_one[1::2], strict=False)]
     twos = [two for two in twos if world.weekdays[two[0]] != world.weekdays[two[1]]]
@@ -482,14 +486,11 @@ def transfer_items(
         turns.append([(group, opening, two) for opening in rng.sample(sayable, len(sayable))])
     questions = [question for turn in zip_longest(*turns) for question in turn if question]
     _check_number("transfer", n_items, 2 * len(questions))
-    told_in, rows = world.taught_in(languages), []
+    rows = []
     for language, item in product(languages, range(n_items)):
         group, opening, two = questions[item // 2]
         right, answer = two[item % 2], item % 2
-        names = [clause_text(Clause("country", country), language) for country in two]
-        sentence = render((opening, Clause("weekday", right, world.weekdays[right])), language)
-        context, _, end = sentence.rpartition(f" ({names[answer]})")
-        choices = [f" ({name}){end}" for name in names]
+        context, choices = _cut(opening, Clause("weekday", right, world.weekdays[right]), two, language)
         rows.append((language, told_in[right], item, group, item // 2, context, choices, answer))
     return pd.DataFrame(rows, columns=_COLUMNS)
 

@@ -23,6 +23,8 @@ SETTINGS = [setting.name for setting in fields(RunSettings)]
 _DEFAULTS = {setting.name: setting.default for setting in fields(RunSettings)}
 # How a run was made, not what was measured.
 _HOW = ("device",)
+# The lab's main model, and beside it the control and the placebos that differ from it in one dial.
+SAME_SIZE = ("lab/bloom-m", "lab/bloom-m-monolingual", "lab/bloom-mispaired", "lab/bloom-apart")
 # A picture of many runs may show these side by side; whatever else differs would be mixed up.
 APART = (*WHICH_MODEL, *_HOW)
 
