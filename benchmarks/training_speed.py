@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from transformers.models.bloom.modeling_bloom import BloomGelu
 
-from lingua_utils.models import training
+from lingua_utils.models import recipes, training
 
 
 def plain_loss(model, tokens):
@@ -39,7 +39,7 @@ def main():
     parser.add_argument("--model", default="bloom-m")
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
-    recipe = training.find_recipe(arguments.model)
+    recipe = recipes.find_recipe(arguments.model)
     torch.set_num_threads(recipe.threads)
 
     start = time.perf_counter()

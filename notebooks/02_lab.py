@@ -36,7 +36,7 @@ from transformers import AutoConfig
 
 from lingua_utils.charts import theme
 from lingua_utils.charts.lab import loss_by_language
-from lingua_utils.models import training
+from lingua_utils.models import recipes, training
 from lingua_utils.text.world import training_lines, training_sentences
 
 theme.use()
@@ -46,7 +46,7 @@ model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
 training_seed: int = 0  # of a lab model: the seed that it is trained with
 
 # %%
-recipe = training.find_recipe(model_id.removeprefix("lab/"), training_seed)
+recipe = recipes.find_recipe(model_id.removeprefix("lab/"), training_seed)
 recipe
 
 # %% [markdown]

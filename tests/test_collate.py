@@ -156,10 +156,10 @@ def test_published_runs_stand_in_for_those_that_are_not_there(results, tmp_path,
     write_losses(results, "bloom-m")
     monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
     rows = [row_of(revision=revision) for revision in ("step000032", "step001200")]
-    folder = collate.publish(results, rows, tmp_path / "published")
+    folder = collate.publish(results, rows, tmp_path / "published/lab")
     elsewhere = tmp_path / "elsewhere"
     write_run(elsewhere, revision="step000032", sads=0.7)
-    table = collate.collate("similarity", elsewhere, folder).query("layer == 'all'")
+    table = collate.collate("similarity", elsewhere, folder.parent).query("layer == 'all'")
     assert table.published.tolist() == [False, True]
     assert table.sads.tolist() == pytest.approx([0.7, 0.1])
     assert table.step.tolist() == [32, 1200] and table.step.dtype == "Int64"
@@ -178,7 +178,7 @@ def test_publishing_writes_only_the_rows_asked_for_and_their_manifests(results, 
     write_losses(results, "bloom-m")
     write_losses(results, "llama-m")
     monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
-    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published")
+    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published/lab")
     assert len(pd.read_parquet(folder / "similarity.parquet")) == 2
     assert set(pd.read_parquet(folder / "losses.parquet").model_id) == {"lab/bloom-m"}
     (manifest,) = json.loads((folder / "manifests.json").read_text())
@@ -189,7 +189,7 @@ def test_a_run_that_was_not_done_is_not_published(results, tmp_path, monkeypatch
     monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
     with pytest.raises(FileNotFoundError, match="no table 'similarity' of run world/lab--bloom-m/step000064"):
         rows = [row_of(revision="step000032"), row_of(revision="step000064")]
-        collate.publish(results, rows, tmp_path / "published")
+        collate.publish(results, rows, tmp_path / "published/lab")
     assert not (tmp_path / "published").exists()
 
 
@@ -198,9 +198,9 @@ def test_losses_are_those_of_the_newest_training_or_published(results, tmp_path)
     write_losses(results, "bloom-m", digest="b", loss=1.0)
     write_losses(results, "bloom-m", seed=1, digest="c")
     published = tmp_path / "published"
-    published.mkdir()
+    (published / "lab").mkdir(parents=True)
     kept = pd.DataFrame({"model_id": ["lab/llama-m", "lab/bloom-m"], "training_seed": 0, "step": 0})
-    kept.assign(language="eng_Latn", loss=9.0, bits_per_byte=2.0).to_parquet(published / "losses.parquet")
+    kept.assign(language="eng_Latn", loss=9.0, bits_per_byte=2.0).to_parquet(published / "lab/losses.parquet")
     table = collate.losses(published)
     models = table.groupby(["model_id", "training_seed"]).published.first().to_dict()
     assert models == {("lab/bloom-m", 0): False, ("lab/bloom-m", 1): False, ("lab/llama-m", 0): True}
@@ -211,9 +211,9 @@ def test_losses_are_those_of_the_newest_training_or_published(results, tmp_path)
 def test_provenance_tells_published_runs_from_those_done_here(results, tmp_path, monkeypatch):
     write_losses(results, "bloom-m")
     monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
-    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published")
+    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published/lab")
     elsewhere = tmp_path / "elsewhere"
     write_run(elsewhere, revision="step001200")
-    table = collate.provenance(elsewhere, folder).set_index("revision")
+    table = collate.provenance(elsewhere, folder.parent).set_index("revision")
     assert table.published.to_dict() == {"step001200": False, "step000032": True}
     assert (table.seconds == 1.5).all() and (table.table == "similarity").all()

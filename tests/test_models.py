@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, tiny_loaded, tiny_model
 from transformers import AutoConfig
 
-from lingua_utils.models import training
+from lingua_utils.models import recipes
 from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS, neuron_sites
 from lingua_utils.models.loading import checkpoint_folder, fingerprints, load_model
 from lingua_utils.runs.run import Run
@@ -19,7 +19,7 @@ from lingua_utils.runs.run import Run
 def lab(tmp_path, monkeypatch):
     """Folder of a lab's one model with three checkpoints."""
     monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path))
-    folder = training.lab_model_folder("bloom-m")
+    folder = recipes.lab_model_folder("bloom-m")
     for seed, step in enumerate((0, 600, 1200)):
         save_tiny("bloom", folder / f"step{step:06d}", seed=seed)
     return folder

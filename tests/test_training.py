@@ -16,8 +16,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lingua_utils.models import training
-from lingua_utils.models.training import LAB, Recipe, train
+from lingua_utils.files import source_digest
+from lingua_utils.models import recipes, training
+from lingua_utils.models.recipes import LAB, Recipe
+from lingua_utils.models.training import train
 from lingua_utils.text.languages import DEFAULT_LANGUAGES
 from lingua_utils.text.world import World, parallel_sentences, training_lines
 
@@ -63,7 +65,7 @@ def test_another_seed_gives_other_weights(tiny, tmp_path):
 # written but before the state to go on from.
 STOP = """
 import time
-from lingua_utils.models import training
+from lingua_utils.models import recipes, training
 from tests.test_training import TINY
 original = training.{function}
 def stop(*arguments):
@@ -263,7 +265,7 @@ def test_control_and_placebos_differ_from_the_model_in_one_dial(name, dial):
 
 def test_the_lab_has_the_models_of_the_book():
     of_one_size = {"bloom-m", "bloom-m-monolingual", "bloom-mispaired", "bloom-apart"}
-    assert set(LAB) == of_one_size | {"bloom-s", "llama-m", "bloom-xs"}
+    assert set(LAB) == of_one_size | {"bloom-s", "llama-m", "bloom-xs", "bloom-m-long"}
 
 
 def test_checkpoints_are_log_spaced_from_zero_to_the_end():
@@ -294,7 +296,7 @@ def test_impossible_recipes_are_refused(change, message):
 
 def test_the_lab_lives_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path))
-    assert training.lab_folder() == tmp_path
+    assert recipes.lab_folder() == tmp_path
     recipe = replace(TINY, steps=1)
     assert train(recipe, progress=False) == tmp_path / f"tiny-{recipe.digest[:8]}"
 
@@ -312,13 +314,13 @@ def test_another_recipe_is_trained_into_another_folder_and_the_first_one_stays(l
     monkeypatch.setitem(LAB, "tiny", replace(TINY, steps=2))
     second = train("tiny", progress=False)
     assert first != second and (first / "step000001").is_dir() and (second / "step000002").is_dir()
-    assert training.lab_model_folder("tiny") == second
+    assert recipes.lab_model_folder("tiny") == second
 
 
 def test_other_code_that_trains_is_another_folder(lab, monkeypatch):
-    first = training.lab_model_folder("tiny")
-    monkeypatch.setattr(training, "training_sources", lambda: {"training": "edited"})
-    assert training.lab_model_folder("tiny") != first
+    first = recipes.lab_model_folder("tiny")
+    monkeypatch.setattr(recipes, "training_sources", lambda: {"training": "edited"})
+    assert recipes.lab_model_folder("tiny") != first
 
 
 def test_comments_and_docstrings_of_the_code_that_trains_do_not_count(tmp_path):
@@ -326,7 +328,7 @@ def test_comments_and_docstrings_of_the_code_that_trains_do_not_count(tmp_path):
     one.write_text('def f(x):\n    """Words."""\n    return x + 1\n')
     other.write_text("# why\ndef f(x):\n    return (x  +  1)  # more\n")
     edited.write_text("def f(x):\n    return x + 2\n")
-    digests = [training.source_digest(path) for path in (one, other, edited)]
+    digests = [source_digest(path) for path in (one, other, edited)]
     assert digests[0] == digests[1] != digests[2]
 
 

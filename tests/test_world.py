@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingua_utils.models.training import LAB
+from lingua_utils.models.recipes import LAB
 from lingua_utils.text import world as small_world
 from lingua_utils.text.cldr import currency_of, locale_of
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES

@@ -430,14 +430,14 @@ def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int 
     """
     hub.check_model_name(model_id, revision)
     if model_id.startswith("lab/"):
-        from lingua_utils.models import training
+        from lingua_utils.models import recipes
 
         name = model_id.removeprefix("lab/")
-        model = training.lab_model_folder(name, training_seed) if name in training.LAB else None
+        model = recipes.lab_model_folder(name, training_seed) if name in recipes.LAB else None
         if model is None or not model.is_dir():
-            known = [f"lab/{known}" for known in training.LAB]
+            known = [f"lab/{known}" for known in recipes.LAB]
             raise FileNotFoundError(
-                f"{model_id} is not in {training.lab_folder()}; {nearest(model_id, known)}"
+                f"{model_id} is not in {recipes.lab_folder()}; {nearest(model_id, known)}"
                 + (f" (train it: python -m lingua_utils.models.training {name})" if model else "")
             )
         revisions = _revisions(model)

@@ -9,10 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lingua_utils import files, hub
-from lingua_utils.models.training import lab_folder
+from lingua_utils.models.recipes import lab_folder
 from lingua_utils.runs import sheets
 from lingua_utils.runs.run import MANIFEST, read_manifest
 from lingua_utils.runs.settings import WHICH_MODEL, RunSettings, of_stages
@@ -49,7 +50,8 @@ def collate(
     results : str or Path
         Root of all results.
     published : str or Path, optional
-        Folder that :func:`publish` wrote; its rows stand in for runs that are not under ``results``.
+        Where :func:`publish` wrote a folder for each sheet; its rows stand in for runs that are not under
+        ``results``.
     rows : rows of a sample sheet, optional
         Only their runs.
     like : RunSettings, optional
@@ -113,7 +115,7 @@ def _check_alike(table: str, whole: pd.DataFrame, settings: Sequence[str], apart
 def losses(published: str | Path | None = None) -> pd.DataFrame:
     """Held-out loss of all lab models through training.
 
-    Read where the models were trained; from the folder ``published`` for those not trained here.
+    Read where the models were trained; from below ``published`` for those not trained here.
 
     Returns
     -------
@@ -204,8 +206,8 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
         Root of all results.
     rows : rows of a sample sheet
     folder : str or Path
-        Replaced as a whole: ``<table>.parquet`` (numbers in float32), ``losses.parquet`` of the lab models
-        among the rows, ``manifests.json``.
+        Replaced as a whole: ``<table>.parquet`` (numbers in float32, what is only drawn in float16),
+        ``losses.parquet`` of the lab models among the rows, ``manifests.json``.
 
     Raises
     ------
@@ -236,11 +238,21 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
     manifests = [m for _, m in _manifests(results) if _identity(m["settings"]) in wanted]
     with files.writing(files.resolve(folder), folder=True) as temporary:
         for table, frame in collated.items():
-            small = frame.astype({name: "float32" for name in frame.select_dtypes("float64")})
-            small.to_parquet(temporary / f"{table}.parquet", index=False, compression="zstd")
-        text = json.dumps(manifests, indent=1, ensure_ascii=False)
+            _shortened(table, frame).to_parquet(
+                temporary / f"{table}.parquet", index=False, compression="zstd"
+            )
+        text = "[\n" + ",\n".join(json.dumps(m, ensure_ascii=False) for m in manifests) + "\n]\n"
         (temporary / "manifests.json").write_text(text, encoding="utf-8")
     return files.resolve(folder)
+
+
+def _shortened(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with no more digits than it is read with."""
+    digits = "float16" if table == "projection" else "float32"
+    small = frame.astype({name: digits for name in frame.select_dtypes("float64")})
+    for name in (name for name in small if name.endswith("_draws")):
+        small[name] = [np.float16(draws) if np.ndim(draws) else draws for draws in small[name]]
+    return small
 
 
 def repeated_weights(results: str | Path = "results", published: str | Path | None = None) -> pd.DataFrame:
@@ -301,8 +313,8 @@ def _all_manifests(results: str | Path, published: str | Path | None) -> list[di
     """Manifests of the runs done here, and of the published ones that were not."""
     live = [manifest | {"published": False} for _, manifest in _manifests(results)]
     done = {_identity(manifest["settings"]) for manifest in live}
-    path = files.find(published) / "manifests.json" if published else None
-    kept = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else []
+    paths = sorted(files.find(published).glob("*/manifests.json")) if published else []
+    kept = [manifest for path in paths for manifest in json.loads(path.read_text(encoding="utf-8"))]
     kept = [manifest | {"settings": _DEFAULTS | manifest["settings"]} for manifest in kept]
     return live + [m | {"published": True} for m in kept if _identity(m["settings"]) not in done]
 
@@ -328,10 +340,10 @@ def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
 
 
 def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | None:
-    path = files.find(folder) / f"{table}.parquet" if folder else None
-    if not path or not path.is_file():
+    paths = sorted(files.find(folder).glob(f"*/{table}.parquet")) if folder else []
+    if not paths:
         return None
-    frame = pd.read_parquet(path).assign(published=True)
+    frame = pd.concat(map(pd.read_parquet, paths), ignore_index=True).assign(published=True)
     return frame.assign(**{name: default for name, default in _DEFAULTS.items() if name not in frame})
 
 
@@ -348,9 +360,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lingua_utils.runs.collate", description=main.__doc__)
     parser.add_argument("--runs", default="runs/lab-all.csv", help="sample sheet")
     parser.add_argument("--results", default="results", help="root of the results")
-    parser.add_argument("--to", default="book/published", help="folder that is replaced")
+    parser.add_argument("--to", default="book/published", help="in it the folder of the sheet is replaced")
     arguments = parser.parse_args()
-    print(publish(arguments.results, sheets.read_sheet(arguments.runs), arguments.to))
+    rows, folder = sheets.read_sheet(arguments.runs), Path(arguments.to) / Path(arguments.runs).stem
+    print(publish(arguments.results, rows, folder))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import datetime
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from hashlib import sha256
 from itertools import combinations, islice, product
 from typing import NamedTuple
@@ -440,12 +440,12 @@ def _said(clause: Clause, locale: Locale) -> str:
     raise ValueError(f"no kind of clause {clause.kind!r}")
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def _home(world: World, sentence: Sentence, languages: tuple[str, ...]) -> str | None:
     return world.home(sentence, languages)
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def _renders(sentence: Sentence, languages: tuple[str, ...], digit_free: bool = False) -> bool:
     """Whether every language renders every clause, and (if asked) without a digit of any script."""
     return all(_clause_renders(clause, languages, digit_free) for clause in sentence)
