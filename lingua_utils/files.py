@@ -1,6 +1,7 @@
 """Where the project's files live, how they are written (whole or not at all), and what their code says."""
 
 import ast
+import errno
 import hashlib
 import os
 import shutil
@@ -67,6 +68,21 @@ def writing(path: str | Path, folder: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_room(folder: Path, needed: int, what: str, way_out: str) -> None:
+    """Raise unless the disk of a folder, which need not exist yet, has room for so many bytes.
+
+    Raises
+    ------
+    OSError
+        With ``errno.ENOSPC``; the message says what is needed and free, and ends with the way out.
+    """
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        lacking = f"{what} needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free in {folder}"
+        raise OSError(errno.ENOSPC, f"{lacking}; {way_out}")
 
 
 def bare(tree: ast.AST) -> ast.AST:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,7 +141,8 @@ def fetch(repository: Repository, names: Sequence[str], extra: int = 0) -> Path:
     cached = {name: _in_cache(repository, name) for name in names}
     missing = [name for name, path in cached.items() if path is None]
     cache = Path(constants.HF_HUB_CACHE)
-    _check_disk(size(repository, missing) + extra, cache, repository)
+    way_out = "make room (`hf cache ls` shows what is there) or set HF_HOME to a folder on a larger disk"
+    files.check_room(cache, size(repository, missing) + extra, str(repository), way_out)
     for name in missing:
         with explained(repository.repo_id, repository.revision, repository.kind):
             path = Path(
@@ -199,21 +199,6 @@ def _discard(path: Path) -> None:
 def size(repository: Repository, names: Sequence[str]) -> int:
     """Size of files in bytes, as the Hub announces it."""
     return sum(repository.files[name].size or 0 for name in names)
-
-
-def _check_disk(needed: int, folder: Path, what: Repository) -> None:
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    free = shutil.disk_usage(existing).free
-    if needed > free:
-        raise OSError(
-            errno.ENOSPC,
-            f"{what} needs {_gigabytes(needed)} and {_gigabytes(free)} are free in {folder}; make room "
-            "(`hf cache ls` shows what is there) or set HF_HOME to a folder on a larger disk",
-        )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.2f} GB"
 
 
 # -- what went wrong
@@ -305,12 +290,25 @@ def _similar(repo_id: str, kind: str) -> str:
 # -- names of models and of their revisions
 
 
+#: Revision of any model that stands for its untrained twin: its architecture, its weights freshly drawn.
+UNTRAINED = "untrained"
+
+
+def is_gguf(model_id: str) -> bool:
+    """Whether a model is one GGUF file: a path, or ``"owner/repo/file.gguf"`` on the Hub."""
+    return model_id.lower().endswith(".gguf")
+
+
 def is_local(model_id: str) -> bool:
-    """Whether a model is named by a path on this disk, not as the lab's or a Hub repository."""
-    if model_id.startswith("lab/"):
+    """Whether a model is named by a path on this disk, not as the lab's, a package or on the Hub."""
+    if model_id.startswith(("lab/", "pypi/")):
         return False
-    looks_so = model_id.startswith((".", "/", "~", "\\")) or model_id.count("/") > 1
-    return looks_so or any(path.is_dir() for path in (Path(model_id).expanduser(), files.resolve(model_id)))
+    paths = (Path(model_id).expanduser(), files.resolve(model_id))
+    if model_id.startswith((".", "/", "~", "\\")) or any(path.is_dir() for path in paths):
+        return True
+    if is_gguf(model_id):
+        return model_id.count("/") < 2 or any(path.is_file() for path in paths)
+    return model_id.count("/") > 1
 
 
 def check_model_name(model_id: str, revision: str = "main") -> None:
@@ -324,10 +322,11 @@ def check_model_name(model_id: str, revision: str = "main") -> None:
     parts = model_id.replace("\\", "/").rstrip("/").split("/")
     if not model_id.strip() or parts[-1] in ("", ".", "..") or not model_id.isprintable():
         raise ValueError(
-            f"model_id is {model_id!r}, which names no model; give lab/NAME, a folder, or owner/name"
+            f"model_id is {model_id!r}, which names no model; give lab/NAME, pypi/NAME, owner/name, or a path"
         )
-    if model_id.startswith("lab/") and len(parts) != 2:
-        raise ValueError(f"model_id is {model_id!r}; a model of the lab is named lab/NAME")
+    if model_id.startswith(("lab/", "pypi/")) and len(parts) != 2:
+        kind, one = ("lab", "a model of the lab") if parts[0] == "lab" else ("pypi", "a packaged model")
+        raise ValueError(f"model_id is {model_id!r}; {one} is named {kind}/NAME")
     parts = revision.replace("\\", "/").split("/")
     if (
         not revision.isprintable()
@@ -348,7 +347,7 @@ class Progress(NamedTuple):
 
 
 def progress(revision: str) -> Progress:
-    """Training step and tokens seen, as far as a revision's name tells them.
+    """Training step and tokens seen, as far as a revision's name tells them; both 0 of what is untrained.
 
     Examples
     --------
@@ -357,6 +356,8 @@ def progress(revision: str) -> Progress:
     >>> [progress(name).step for name in ("step000600", "global_step1000", "stage1-step-40000", "main")]
     [600, 1000, 40000, None]
     """
+    if revision == UNTRAINED:
+        return Progress(0, 0)
     return Progress(
         _number(r"(?:step|checkpoint)[-_]?(\d+)([km]?)(?![a-z])", revision),
         _number(r"tokens?[-_]?(\d+(?:\.\d+)?)([kmbt]?)(?![a-z])", revision),

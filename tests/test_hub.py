@@ -324,7 +324,7 @@ def test_a_full_disk_is_seen_before_anything_is_downloaded(local_hub, bloom, mon
     local_hub.add("someone/tiny", bloom)
     repository = hub.look_up("someone/tiny")
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1000))
     with pytest.raises(OSError, match=r"needs 0\.00 GB and 0\.00 GB are free") as error:
         hub.fetch(repository, [WEIGHTS])
     assert error.value.errno == errno.ENOSPC and "HF_HOME" in one_line(error)

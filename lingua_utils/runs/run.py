@@ -25,6 +25,7 @@ import pandas as pd
 
 import lingua_utils
 from lingua_utils import files
+from lingua_utils.hub import UNTRAINED
 from lingua_utils.runs.keys import Code, digest, module_digests
 from lingua_utils.runs.settings import RunSettings
 
@@ -225,16 +226,12 @@ class Run:
         selected = ("regions", chosen)
         return self._remembered(selected, lambda: select_all(self.activations(), chosen, self.seed))
 
-    def untrained(self) -> Run | None:
-        """The run of the same model with its weights as drawn; None where there is no such twin.
-
-        Of a lab model that is its step 0.
-        """
-        if not self.settings.model_id.startswith("lab/"):
-            return None
-        twin = replace(self.settings, revision="step000000")
-        if twin == self.settings:
+    def untrained(self) -> Run:
+        """The run of the same model with its weights as drawn: of a lab model its step 0."""
+        at_start = "step000000" if self.settings.model_id.startswith("lab/") else UNTRAINED
+        if self.settings.revision in (at_start, UNTRAINED):
             return self
+        twin = replace(self.settings, revision=at_start)
         return self._remembered("untrained", lambda: Run.of(twin, self.results))
 
     def _remembered(self, name: Any, make: Callable[[], Any]) -> Any:
