@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from lingua_utils import files, hub
 from lingua_utils.text import corpus as corpora
+from lingua_utils.text.invented import is_spec
 from lingua_utils.text.languages import check_languages
 
 TASKS = ("cloze", "transfer", "translation", "xstorycloze")
@@ -134,7 +135,7 @@ class RunSettings:
             and getattr(self, setting.name) != setting.default
         ]
         return PurePosixPath(
-            _named(self.corpus, self.corpus in corpora.NAMES),
+            _named(self.corpus, self.corpus in corpora.NAMES or is_spec(self.corpus)),
             _named(self.model_id, not hub.is_local(self.model_id)),
             quote(self.revision, safe="") + "".join(changed),
         )

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils import files
-from lingua_utils.text import published, readers
+from lingua_utils.text import invented, published, readers
 from lingua_utils.text.languages import check_languages
 
 GENERATED = ("phrasebook", "world")
@@ -111,6 +111,8 @@ def load_corpus(
     ----------
     source : str or Path
         - ``"phrasebook"`` or ``"world"``: generated, see the modules of these names in `lingua_utils.text`.
+        - ``"invented"``: invented languages, with their dials in the same line,
+          ``"invented:overlap=0.5,order=SVO/SOV"``, see :class:`lingua_utils.text.invented.Invented`.
         - A published corpus: ``"flores"``, ``"xstorycloze"``, ``"belebele"``, ``"ntrex"``, ``"bible"``,
           ``"pud"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see `lingua_utils.text.published`.
         - A folder with one file per language, one sentence per line, line m of every file with the same
@@ -146,7 +148,8 @@ def load_corpus(
     PermissionError, ConnectionError
         For a published corpus that is gated or out of reach; says what was tried and what to do instead.
     """
-    is_generated = str(source) in GENERATED
+    is_invented = invented.is_spec(str(source))
+    is_generated = str(source) in GENERATED or is_invented
     if split not in SPLITS and (is_generated or not readers.is_book(split)):
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     n_sentences = n_sentences or 0
@@ -155,11 +158,13 @@ def load_corpus(
     codes = None if languages is None else check_languages(languages)
     if codes is not None:
         _check_two_languages(codes)
-    if is_generated:
+    if is_invented:
+        _check_no_digits(source, digits)
+        corpus = _invent(str(source), codes, n_sentences or DEFAULT_N_SENTENCES, split, seed)
+    elif is_generated:
         corpus = _generate(str(source), codes, n_sentences or DEFAULT_N_SENTENCES, split, seed, digits)
-    elif digits is not None:
-        raise ValueError(f"digits={digits!r} is for generated corpora; {source} has the digits it has")
     else:
+        _check_no_digits(source, digits)
         corpus = _read(source, codes, n_sentences, split)
     if corpus.n_repeated:
         _log.warning("%s; %d of them repeat an earlier sentence in some language", corpus, corpus.n_repeated)
@@ -180,6 +185,24 @@ def _generate(
 
         texts, kinds = world.parallel_sentences(codes, n_sentences, split, seed, digits or "none")
     return ParallelCorpus(name, codes, tuple(map(tuple, texts)), split, kinds and tuple(kinds))
+
+
+def _invent(
+    spec: str, codes: tuple[str, ...] | None, n_sentences: int, split: str, seed: int
+) -> ParallelCorpus:
+    dials = invented.Invented.read(spec)
+    texts = dict(zip(dials.codes, invented.parallel_sentences(dials, n_sentences, split, seed), strict=True))
+    if unknown := [code for code in codes or () if code not in texts]:
+        raise ValueError(f"{spec} has no language {unknown[0]!r}; it has {', '.join(texts)}")
+    codes = codes or dials.codes
+    return ParallelCorpus(spec, codes, tuple(tuple(texts[code]) for code in codes), split)
+
+
+def _check_no_digits(source: str | Path, digits: str | None) -> None:
+    if digits is not None:
+        raise ValueError(
+            f"digits={digits!r} is for generated corpora with numbers; {source} has the digits it has"
+        )
 
 
 def _read(source: str | Path, codes: tuple[str, ...] | None, n_sentences: int, split: str) -> ParallelCorpus:
@@ -215,7 +238,7 @@ def _find(source: str | Path) -> Path:
     path = path if path.exists() else files.resolve(path)
     if path.exists():
         return path
-    names = ", ".join((*GENERATED, *published.SOURCES))
+    names = ", ".join((*GENERATED, invented.PREFIX, *published.SOURCES))
     known = f"it is none of {names}, and no folder or {'/'.join(readers.TABLES)} table of that name"
     if len(Path(source).parts) > 1 or path.suffix:
         raise FileNotFoundError(f"no corpus at {source}: {known}")

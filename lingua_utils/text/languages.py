@@ -125,6 +125,9 @@ def _outside_table(code: str) -> Language | None:
     if not parts or code.lower() in _CODES:
         return None
     iso, script = parts.groups()
+    if "qaa" <= iso <= "qtz":  # left to private use by ISO 639-3: the invented languages
+        name = f"Invented {iso[1:].upper()} in {script}"
+        return Language(code, name, name, "unknown", code)
     tag = langcodes.Language.get(f"{iso}-{script}")
     if tag.to_alpha3() != iso:  # Dari, "prs", would be turned into the Persian of Afghanistan
         tag = langcodes.Language.make(language=iso, script=script)
