@@ -239,7 +239,7 @@ def _find(source: str | Path) -> Path:
     path = path if path.exists() else files.resolve(path)
     if path.exists():
         return path
-    names = ", ".join((*GENERATED, invented.PREFIX, *published.SOURCES))
+    names = ", ".join((*NAMES, invented.PREFIX))
     known = f"it is none of {names}, and no folder or {'/'.join(readers.TABLES)} table of that name"
     if len(Path(source).parts) > 1 or path.suffix:
         raise FileNotFoundError(f"no corpus at {source}: {known}")
