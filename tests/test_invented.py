@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingua_utils.runs.controlled import train_tokenizer
+from lingua_utils.measure.controlled import train_tokenizer
 from lingua_utils.text import invented
 from lingua_utils.text.corpus import load_corpus
 from lingua_utils.text.invented import Invented
@@ -337,6 +337,6 @@ def test_the_corpus_of_a_spec_is_what_the_languages_say():
 def test_meanings_are_many_and_zipfian():
     rng = random.Random(0)
     drawn = [invented.draw(Invented(), rng, "train") for _ in range(20_000)]
-    assert len(set(drawn)) > 15_000
+    assert len(set(drawn)) > 10_000
     nouns = np.bincount([int(m.patient.partition(":")[2]) % invented.N_NOUNS for m in drawn])
     assert (np.diff(nouns) < 0).all()

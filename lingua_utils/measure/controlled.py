@@ -14,6 +14,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import statsmodels.api as sm
 import torch
 from scipy.optimize import curve_fit
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -91,8 +92,8 @@ class Cell:
     @property
     def checkpoints(self) -> tuple[int, ...]:
         """Steps at which it is measured: 0, and then ever farther apart to the last."""
-        spaced = np.geomspace(self.steps / 24, self.steps, 10).round().astype(int)
-        return (0, *spaced.tolist())
+        spaced = np.geomspace(max(1, self.steps / 24), self.steps, N_CHECKPOINTS).round().astype(int)
+        return (0, *sorted(set(spaced.tolist())))
 
     @property
     def digest(self) -> str:
@@ -108,7 +109,7 @@ class Cell:
 def train_tokenizer(
     dials: Invented, vocab_size: int, seed: int, n_lines: int = 20_000
 ) -> PreTrainedTokenizerFast:
-    """BPE over letters, within words: languages with no letter in common share no token but the special ones."""
+    """BPE over letters, within words: languages without a common letter share only the special tokens."""
     ending = "</w>"
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix=ending))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -197,7 +198,10 @@ def share_right(
 
 
 def cka(vectors: np.ndarray) -> float:
-    """Linear CKA of two languages over the same meanings, without bias (Kornblith et al. 2019; Song et al. 2012).
+    """Linear CKA of two languages over the same meanings, without bias (Kornblith et al. 2019).
+
+    The estimate of HSIC is that of Song et al. (2012), so that unrelated languages have 0 on average however
+    many neurons there are.
 
     Parameters
     ----------
@@ -206,7 +210,7 @@ def cka(vectors: np.ndarray) -> float:
     Returns
     -------
     float
-        1 for languages that are the same up to rotation and scale, on average 0 for unrelated ones.
+        1 for languages that are the same up to rotation and scale.
     """
     n = vectors.shape[1]
     grams = [(x - x.mean(axis=0)) @ (x - x.mean(axis=0)).T for x in vectors.astype(float)]
@@ -249,12 +253,12 @@ def overlap_rows(found: regions.Regions) -> Iterator[dict]:
 def measure(
     cell: Cell, step: int, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> tuple[dict, list[dict], list[dict]]:
-    """A checkpoint in numbers: one row of outcomes, rows for each layer, rows for each two languages.
+    """A checkpoint in numbers: one row of outcomes, rows for layers, rows for each two languages.
 
-    The *fixed* layer is the one in the middle (of four, the third); outcomes without a layer in their name are
-    measured there. ``region`` is the share of neurons that are key to a language by the rule "calibrated", the
-    only one beside LAPE and AP that two languages are enough for, and ``region_outer`` the share of them that
-    lie in the first and the last layer, where an even spread would have ``2 / n_layers``.
+    What is said of one layer is said of the middle one (of four, the third). ``region`` is the share of neurons
+    that are key to a language by the rule "calibrated" (two languages are too few for "distinctive" and
+    "zscore"), and ``region_outer`` the share of these that lie in the first and the last layer; an even spread
+    has ``2 / n_layers`` there.
     """
     dials = cell.dials
     loaded = LoadedModel(
@@ -295,8 +299,8 @@ def run(cell: Cell, device: str = "cpu") -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of DataFrame
-        ``outcomes`` (one row for each step), ``layers`` (step × layer) and ``overlaps`` (step × two languages);
-        columns as in :func:`measure`, with ``step``, and the cell's study, name and seed.
+        ``outcomes`` (a row for each step), ``layers`` (step × layer), ``overlaps`` (step × two languages);
+        columns as in :func:`measure`, and the cell's ``study``, ``cell`` and ``seed``, and ``step``.
     """
     tables: dict[str, list[dict]] = {"outcomes": [], "layers": [], "overlaps": []}
     named = {"study": cell.study, "cell": cell.cell, "seed": cell.seed}
@@ -308,7 +312,7 @@ def run(cell: Cell, device: str = "cpu") -> dict[str, pd.DataFrame]:
 
 
 def onset(steps: Sequence[int], values: Sequence[float], least: float = 0.02) -> float:
-    """Step at which an outcome is halfway up: the midpoint of a sigmoid over log steps, fitted to all of them.
+    """Step at which an outcome is halfway up: the midpoint of a sigmoid fitted over log steps.
 
     Parameters
     ----------
@@ -338,3 +342,44 @@ def onset(steps: Sequence[int], values: Sequence[float], least: float = 0.02) ->
     except RuntimeError:
         return np.nan
     return float(np.exp(middle))
+
+
+def fit(outcome: np.ndarray, signs: pd.DataFrame) -> sm.regression.linear_model.RegressionResults:
+    """Least squares of one number per run on all factors and all pairs of them.
+
+    Parameters
+    ----------
+    outcome : array, shape [run]
+    signs : DataFrame, shape [run, factor]
+        −1 and 1 for the low and the high level of each factor (sum coding).
+
+    Returns
+    -------
+    statsmodels' results, with a parameter for the mean, each factor ("script") and each pair ("script × order").
+    """
+    terms = signs.astype(float).assign(
+        **{f"{a} × {b}": signs[a] * signs[b] for a, b in combinations(signs.columns, 2)}
+    )
+    return sm.OLS(np.asarray(outcome, dtype=float), sm.add_constant(terms.reset_index(drop=True))).fit()
+
+
+def effects(fitted: sm.regression.linear_model.RegressionResults) -> pd.DataFrame:
+    """What each factor does: the mean at its high level less that at its low level, with 95 % t intervals.
+
+    Of a pair it is half of what the effect of one is greater where the other is high.
+
+    Returns
+    -------
+    DataFrame
+        ``term``, ``effect``, ``low``, ``high`` in units of the outcome, one row for each factor and pair.
+    """
+    # A coefficient is half of the difference between −1 and 1.
+    limits = 2 * fitted.conf_int().drop("const")
+    return pd.DataFrame(
+        {
+            "term": limits.index,
+            "effect": 2 * fitted.params[limits.index].to_numpy(),
+            "low": limits[0].to_numpy(),
+            "high": limits[1].to_numpy(),
+        }
+    )

@@ -69,7 +69,8 @@ def coded() -> pd.DataFrame:
 
 
 def _factorial() -> Iterator[Cell]:
-    for seed in (0, 1):
+    # Three replicates: with two, an effect of one standard deviation is found in three studies of four.
+    for seed in range(3):
         for name, signs in coded().iterrows():
             level = {factor: FACTORS[factor][(sign + 1) // 2] for factor, sign in signs.items()}
             size = level.pop("capacity")
@@ -143,7 +144,7 @@ def read_sheet(path: str | Path = SHEET) -> list[Cell]:
     for number, row in enumerate(table.to_dict("records"), start=1):
         cell = Cell(**row)
         try:
-            cell.dials
+            Invented.read(cell.spec)
         except ValueError as error:
             raise ValueError(f"{path}, row {number}: {error}") from None
         if folder_of(cell) in map(folder_of, cells):
@@ -229,7 +230,7 @@ def collect(cells: Sequence[Cell], results: Path, to: Path) -> Path:
     """
     if missing := [cell for cell in cells if not is_done(cell, results)]:
         raise ValueError(
-            f"{len(missing)} of {len(cells)} cells are missing, {folder_of(missing[0])} first; run them without --to"
+            f"{len(missing)} of {len(cells)} cells are missing, first {folder_of(missing[0])}: run them"
         )
     with files.writing(to / "controlled", folder=True) as temporary:
         for name in TABLES:

@@ -1,9 +1,9 @@
 """Invented languages: one grammar of meanings, and languages that differ in nothing but what is dialled.
 
-A meaning says who does what to whom: its concepts are drawn from topics by Zipf's law, and may have
-attributes, a place, a time, number, tense, negation, a question, or someone who says so. A language is a lexicon, a
-script, an order of words and a morphology, all from a seed; every sentence can be parsed back to its meaning,
-so that languages are exactly parallel.
+A meaning says who does what to whom, mostly out of habit: its concepts are drawn from topics by Zipf's law,
+and may have attributes, a place, a time, number, tense, negation, a question, or someone who says so. A
+language is a lexicon, a script, an order of words and a morphology, all from a seed; every sentence can be
+parsed back to its meaning, so that languages are exactly parallel.
 
 What is held out: who does what to whom. The same two nouns with the same action, either way round, belong to
 one split.
@@ -145,7 +145,7 @@ class Invented:
         What follows, or is switched in. The placebos: another meaning, or other words; the translation in a
         line of its own, some hundred lines later (of a switched line: nothing).
     topics : {"common", "different"}
-        "different": each language speaks of topics and persons of its own. (Parallel sentences are made of all.)
+        "different": each language speaks of topics and persons of its own. (Parallel sentences have all.)
     seed : int
         Of the lexicons.
 
@@ -350,29 +350,26 @@ def draw(dials: Invented, rng: random.Random, split: str) -> Meaning:
         if agent != patient and split_of(frozenset((agent, patient)), action) == split:
             break
 
-    def attribute(concept: str) -> str:
-        if chance() > 0.35:
+    def attribute(concept: str, how_often: float) -> str:
+        if chance() > how_often:
             return ""
         return dials.habits[concept].attribute if chance() < HABIT else rng.choice(_CONCEPTS["attribute"])
 
     of_person = agent in persons  # where persons live is told in one language only: no habit shows it
+    place = habit.place if chance() < HABIT and not of_person else rng.choice(_CONCEPTS["place"])
     return Meaning(
         agent,
         action,
         patient,
-        agent_attribute=attribute(agent),
-        patient_attribute=attribute(patient),
-        place=""
-        if chance() > 0.3
-        else habit.place
-        if not of_person and chance() < HABIT
-        else rng.choice(_CONCEPTS["place"]),
+        agent_attribute=attribute(agent, 0.7),
+        patient_attribute=attribute(patient, 0.2),
+        place=place if chance() < 0.7 else "",
         time=rng.choice(_CONCEPTS["time"]) if chance() < 0.2 else "",
         agent_plural=not of_person and chance() < 0.2,
         patient_plural=chance() < 0.2,
-        tense=rng.choice(TENSES) if chance() < 0.5 else "",
+        tense=rng.choice(TENSES[1:]) if chance() < 0.3 else "",
         negated=chance() < 0.1,
-        question=chance() < 0.1,
+        question=chance() < 0.05,
         said=tuple(
             (rng.choice(persons), rng.choice(_CONCEPTS["saying"]))
             for _ in range(dials.embedding)
