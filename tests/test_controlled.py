@@ -52,6 +52,7 @@ def test_every_cell_of_the_factorial_has_the_levels_that_its_signs_say():
     assert len(cells) == 48 and len({(cell.cell, cell.seed) for cell in cells}) == 48
     for cell in cells:
         dials, sign = cell.dials, signs.loc[cell.cell]
+        assert dials.switched == 0.05
         found = [dials.overlap, dials.script, dials.order, dials.bilingual, cell.hidden_size]
         assert found == [levels[(sign[factor] + 1) // 2] for factor, levels in study.FACTORS.items()]
 
@@ -280,7 +281,7 @@ def test_the_command_runs_every_cell_and_collects_their_tables(miniature):
     for name in study.TABLES:
         table = pd.read_parquet(published / f"{name}.parquet")
         assert table.cell.unique().tolist() == [cell.cell for cell in cells]
-    records = json.loads((published / "manifests.json").read_text())
+    records = json.loads((published / study.RECORDS).read_text())
     assert [record["digest"] for record in records] == [cell.digest for cell in cells]
     assert all(record["seconds"] > 0 for record in records)
 

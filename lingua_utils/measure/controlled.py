@@ -253,12 +253,12 @@ def overlap_rows(found: regions.Regions) -> Iterator[dict]:
 def measure(
     cell: Cell, step: int, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
 ) -> tuple[dict, list[dict], list[dict]]:
-    """A checkpoint in numbers: one row of outcomes, rows for layers, rows for each two languages.
+    """A checkpoint in numbers: a row of outcomes, rows for layers, rows for each two languages.
 
-    What is said of one layer is said of the middle one (of four, the third). ``region`` is the share of neurons
-    that are key to a language by the rule "calibrated" (two languages are too few for "distinctive" and
-    "zscore"), and ``region_outer`` the share of these that lie in the first and the last layer; an even spread
-    has ``2 / n_layers`` there.
+    What is said of one layer is said of the middle one (of four, the third). ``region`` is the share of
+    neurons that are key to a language by the rule "calibrated" (two languages are too few for "distinctive"
+    and "zscore"), and ``region_outer`` the share of these that lie in the first and the last layer; an even
+    spread has ``2 / n_layers`` there.
     """
     dials = cell.dials
     loaded = LoadedModel(
@@ -355,7 +355,7 @@ def fit(outcome: np.ndarray, signs: pd.DataFrame) -> sm.regression.linear_model.
 
     Returns
     -------
-    statsmodels' results, with a parameter for the mean, each factor ("script") and each pair ("script × order").
+    statsmodels' results, with a parameter for the mean, each factor ("script"), each pair ("script × order").
     """
     terms = signs.astype(float).assign(
         **{f"{a} × {b}": signs[a] * signs[b] for a, b in combinations(signs.columns, 2)}

@@ -31,7 +31,7 @@ from lingua_utils.text.invented import Invented
 SHEET = "runs/controlled.csv"
 FOLDER = "results/controlled"
 TABLES = ("outcomes", "layers", "overlaps")
-MANIFEST = "manifest.json"
+MANIFEST, RECORDS = "manifest.json", "manifests.json"
 
 FACTORS = {
     "overlap": (0.0, 0.3),
@@ -42,7 +42,7 @@ FACTORS = {
 }
 """The two levels of each factor: low, high. The last one's sign is the product of the others' (E = ABCD)."""
 
-DOSES = {"overlap": (0.0, 0.1, 0.2, 0.4, 0.8), "bilingual": (0.0, 0.05, 0.1, 0.2, 0.4)}
+DOSES = {"overlap": (0.0, 0.1, 0.2, 0.4, 0.8), "switched": (0.0, 0.05, 0.1, 0.2, 0.4)}
 SHARES = (0.5, 0.65, 0.8, 0.9, 0.95)
 HUMP = {
     "homographs": "homographs=0.5",
@@ -74,7 +74,7 @@ def _factorial() -> Iterator[Cell]:
         for name, signs in coded().iterrows():
             level = {factor: FACTORS[factor][(sign + 1) // 2] for factor, sign in signs.items()}
             size = level.pop("capacity")
-            yield Cell("factorial", name, seed, Invented(**level).spec, hidden_size=size)
+            yield Cell("factorial", name, seed, Invented(**level, switched=0.05).spec, hidden_size=size)
 
 
 def _controls() -> Iterator[Cell]:
@@ -83,6 +83,7 @@ def _controls() -> Iterator[Cell]:
         "nothing in common": "invented",
         "unrelated": "invented:topics=different",
         "clone": "invented:script=clone",
+        "clone, switched": "invented:script=clone,switched=0.2",
         "identical": "invented:overlap=1,script=same",
         "bilingual": met,
         "bilingual, mispaired": f"{met},second=mispaired",
@@ -105,11 +106,11 @@ def _doses() -> Iterator[Cell]:
 def _imbalance() -> Iterator[Cell]:
     for seed in range(3):
         for share in SHARES:
-            yield Cell("imbalance", f"{share:.0%}", seed, Invented(share=share, overlap=0.2).spec)
+            yield Cell("imbalance", f"{share:.0%}", seed, Invented(share=share, switched=0.05).spec)
 
 
 def _hump() -> Iterator[Cell]:
-    plain = "invented:overlap=0.2,bilingual=0.2"
+    plain = "invented:switched=0.2"
     specs = {"none": f"{plain},roles=class"}
     specs |= {name: f"{plain},{'' if name == 'roles' else 'roles=class,'}{on}" for name, on in HUMP.items()}
     specs["all"] = ",".join([plain, *HUMP.values()])
@@ -241,7 +242,7 @@ def collect(cells: Sequence[Cell], results: Path, to: Path) -> Path:
                 temporary / f"{name}.parquet", index=False
             )
         records = [json.loads((results / folder_of(cell) / MANIFEST).read_text()) for cell in cells]
-        (temporary / "manifests.json").write_text(json.dumps(records, indent=1) + "\n")
+        (temporary / RECORDS).write_text(json.dumps(records, indent=1) + "\n")
     return to / "controlled"
 
 

@@ -1,0 +1,277 @@
+"""Chapter 11: experiments on invented languages, each beside what is least and most to be had."""
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import pandas as pd
+
+from lingua_utils.charts import parts, theme
+
+OUTCOMES = {
+    "sads": "SADS",
+    "retrieval": "translations found",
+    "lrds": "LRDS",
+    "transfer": "facts transferred",
+    "translation": "translations chosen",
+    "bits": "bits per sentence",
+    "region": "key neurons",
+    "region_outer": "of these in the outer layers",
+    "onset": "onset of SADS (log₂ step)",
+    "sads_best": "SADS, best layer",
+    "mutual": "mutual neighbours",
+    "cka": "CKA",
+}
+"""Outcomes and what the charts call them."""
+
+LEVELS = "lines: 95 % intervals · dashed: untrained (grey), a clone (blue)"
+
+
+def design(signs: pd.DataFrame, levels: Mapping[str, Sequence]) -> alt.Chart:
+    """The design in one picture: which cell has which level of which factor.
+
+    Parameters
+    ----------
+    signs : DataFrame, shape [cell, factor]
+        −1 and 1.
+    levels : mapping
+        Of each factor its low and its high level.
+    """
+    rows = signs.rename_axis("cell").reset_index().melt("cell", var_name="factor", value_name="sign")
+    rows["level"] = [str(levels[f][(s + 1) // 2]) for f, s in zip(rows.factor, rows.sign, strict=True)]
+    base = parts.chart_of(rows).encode(
+        alt.X("cell:N", title="cell", axis=alt.Axis(labelAngle=0)),
+        alt.Y("factor:N", title=None, sort=list(levels)),
+    )
+    colours = alt.Scale(domain=["low", "high"], range=["#80808030", theme.MEANING_SCORE])
+    squares = base.transform_calculate(is_at="datum.sign > 0 ? 'high' : 'low'").mark_rect(stroke="white")
+    return parts.finish(
+        squares.encode(
+            alt.Color("is_at:N", title="level", scale=colours), tooltip=parts.tips("cell", "factor", "level")
+        ).properties(width="container", height={"step": 24}),
+        alt.Title("Half of all 32 combinations", subtitle="each factor is high in 8 of 16 cells"),
+        f"Which of {len(signs)} cells has the high level of {', '.join(levels)}.",
+    )
+
+
+def effects(table: pd.DataFrame) -> alt.FacetChart:
+    """What each factor and each pair does to each outcome: a dot with its interval, around 0.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``outcome`` (a key of :data:`OUTCOMES`), ``term``, ``effect``, ``low``, ``high``.
+    """
+    parts.need(table, ["outcome", "term", "effect", "low", "high"])
+    rows = _named(table).assign(beyond=(table.low > 0) | (table.high < 0))
+    base = parts.chart_of(rows).encode(alt.Y("term:N", title=None, sort=list(dict.fromkeys(rows.term))))
+    colour = alt.Color(
+        "beyond:N",
+        title="beyond its interval",
+        scale=alt.Scale(domain=[True, False], range=[theme.MEANING_SCORE, theme.BASELINE]),
+    )
+    drawn = alt.layer(
+        parts.zero(base, "x"),
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
+        base.mark_point(size=60, opacity=1).encode(
+            alt.X("effect:Q", title="high level less low level"),
+            colour,
+            tooltip=parts.tips("outcome", "term", effect=".3f", low=".3f", high=".3f"),
+        ),
+    )
+    return parts.finish(
+        _panels(drawn, rows, height={"step": 18}, x="independent"),
+        alt.Title("What each factor does", subtitle="lines: 95 % intervals"),
+        f"Effects of {rows.term.nunique()} factors and pairs on {rows.outcome.nunique()} outcomes.",
+    )
+
+
+def interaction(table: pd.DataFrame, one: str, other: str) -> alt.FacetChart:
+    """Means at the four combinations of two factors: lines that are not parallel interact.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``outcome``, the columns ``one`` and ``other`` with levels as text, ``value``, ``low``, ``high``.
+    """
+    parts.need(table, ["outcome", one, other, "value", "low", "high"])
+    rows = _named(table)
+    x = alt.X(f"{one}:N", title=one, sort=list(dict.fromkeys(rows[one])), axis=alt.Axis(labelAngle=0))
+    colour = parts.series_colour(rows, other)
+    base = parts.chart_of(rows)
+    drawn = alt.layer(
+        base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_line(point=True).encode(
+            x,
+            alt.Y("value:Q", title=None),
+            colour,
+            tooltip=parts.tips(one, other, value=".3f", low=".3f", high=".3f"),
+        ),
+    )
+    return parts.finish(
+        _panels(drawn, rows, height=180, y="independent"),
+        alt.Title(f"{one} and {other} together", subtitle="lines: 95 % intervals"),
+        f"Means of outcomes at the levels of {one} and {other}.",
+    )
+
+
+def by_cell(table: pd.DataFrame, title: str) -> alt.FacetChart:
+    """Outcomes of some cells side by side, beside the floor and the ceiling.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``outcome``, ``cell``, ``value``, ``low``, ``high``, and ``floor`` and ``ceiling`` of the outcome.
+    """
+    rows = _with_levels(table, ["cell"])
+    base = parts.chart_of(rows).encode(alt.Y("cell:N", title=None, sort=list(dict.fromkeys(rows.cell))))
+    drawn = alt.layer(
+        *_level_rules(base, "x"),
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        base.mark_point(size=60, opacity=1, color=theme.LANGUAGE_SCORE).encode(
+            alt.X("value:Q", title=None),
+            tooltip=parts.tips("outcome", "cell", value=".3f", low=".3f", high=".3f"),
+        ),
+    )
+    return parts.finish(
+        _panels(drawn, rows, height={"step": 22}, x="independent"),
+        alt.Title(title, subtitle=LEVELS),
+        f"{rows.outcome.nunique()} outcomes of {rows.cell.nunique()} cells, beside floor and ceiling.",
+    )
+
+
+def doses(table: pd.DataFrame, dose: str, title: str) -> alt.FacetChart:
+    """Outcomes against a dose, a line for each ``series``, beside the floor and the ceiling.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`by_cell`, with the column ``dose`` (numbers) and ``series`` for ``cell``.
+    dose : str
+        What the axis says.
+    """
+    rows = _with_levels(table, ["dose", "series"])
+    x, colour = alt.X("dose:Q", title=dose), parts.series_colour(rows, "series", "")
+    base = parts.chart_of(rows)
+    drawn = alt.layer(
+        *_level_rules(base, "y"),
+        base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_line(point=True).encode(
+            x,
+            alt.Y("value:Q", title=None),
+            colour,
+            tooltip=parts.tips("outcome", "series", dose=".2f", value=".3f", low=".3f", high=".3f"),
+        ),
+    )
+    return parts.finish(
+        _panels(drawn, rows, height=180, y="independent"),
+        alt.Title(title, subtitle=LEVELS),
+        f"{rows.outcome.nunique()} outcomes against {dose}, beside the untrained and a clone.",
+    )
+
+
+def timeline(table: pd.DataFrame, title: str) -> alt.FacetChart:
+    """Outcomes through training, a line for each ``cell``, beside the floor and the ceiling.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``outcome``, ``cell``, ``step``, ``value``, ``low``, ``high``, ``floor``, ``ceiling``.
+    """
+    rows = _with_levels(table, ["cell", "step"])
+    base = parts.chart_of(rows)
+    drawn = parts.lines(
+        base,
+        parts.step_axis(rows.step),
+        alt.Y("value:Q", title=None),
+        parts.series_colour(rows, "cell", ""),
+        parts.tips("outcome", "cell", step=",d", value=".3f"),
+    )
+    return parts.finish(
+        _panels(alt.layer(*_level_rules(base, "y"), drawn), rows, height=180, y="independent"),
+        alt.Title(title, subtitle="bands: 95 % intervals · dashed: untrained (grey), a clone (blue)"),
+        f"{rows.outcome.nunique()} outcomes of {rows.cell.nunique()} cells at {rows.step.nunique()} steps.",
+    )
+
+
+def profiles(table: pd.DataFrame, title: str) -> alt.FacetChart:
+    """A score in each layer, a panel for each ``cell``, beside the untrained floor.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``cell``, ``layer``, ``value``, ``low``, ``high``, ``floor``.
+    """
+    parts.need(table, ["cell", "layer", "value", "low", "high", "floor"])
+    rows = table.astype({"layer": str})
+    base = parts.chart_of(rows)
+    drawn = parts.lines(
+        base,
+        parts.layer_axis(rows.layer),
+        alt.Y("value:Q", title="SADS"),
+        alt.ColorValue(theme.MEANING_SCORE),
+        parts.tips("cell", "layer", value=".3f", low=".3f", high=".3f"),
+        null="floor",
+    )
+    panels = alt.Facet("cell:N", title=None, sort=list(dict.fromkeys(rows.cell)))
+    return parts.finish(
+        parts.fold(drawn.properties(width=parts.PANEL, height=140).facet(panels, columns=2)),
+        alt.Title(title, subtitle="bands: 95 % intervals · dashed: untrained"),
+        f"SADS in each layer of {rows.cell.nunique()} cells.",
+    )
+
+
+def agreement(correlations: pd.DataFrame) -> alt.LayerChart:
+    """How far outcomes go together over runs: rank correlations, each written into its square.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        ``one``, ``other`` (keys of :data:`OUTCOMES`), ``value`` in [-1, 1].
+    """
+    parts.need(correlations, ["one", "other", "value"])
+    rows = correlations.assign(**{side: correlations[side].map(OUTCOMES) for side in ("one", "other")})
+    names = list(dict.fromkeys(rows.one))
+    x, y = parts.square_axes(names, "one", "other")
+    base = parts.chart_of(rows).encode(x, y)
+    squares = base.mark_rect().encode(
+        parts.diverging("value", "rank correlation", 1.0), tooltip=parts.tips("one", "other", value=".2f")
+    )
+    return parts.finish(
+        alt.layer(
+            squares, base.mark_text(color="#202020").encode(alt.Text("value:Q", format=".2f"))
+        ).properties(width="container", height={"step": 28}),
+        "Do the measures agree?",
+        f"Rank correlations over runs of {', '.join(names)}.",
+    )
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Outcomes by what the charts call them; ValueError for one that they have no name for."""
+    if unknown := sorted(set(table.outcome) - set(OUTCOMES)):
+        raise ValueError(f"no outcome {unknown[0]!r}; there are {', '.join(OUTCOMES)}")
+    return table.assign(outcome=table.outcome.map(OUTCOMES))
+
+
+def _with_levels(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    parts.need(table, ["outcome", *keys, "value", "low", "high", "floor", "ceiling"])
+    return _named(table)
+
+
+def _level_rules(base: alt.Chart, channel: str) -> list[alt.Chart]:
+    """The untrained floor and the clone's ceiling of a panel's outcome, dashed."""
+    # One rule for each panel: the axis of the other channel is not encoded.
+    plain = base.transform_aggregate(floor="mean(floor)", ceiling="mean(ceiling)", groupby=["outcome"])
+    plain = plain.encode(x=alt.Undefined, y=alt.Undefined)
+    encoding = {"x": alt.X, "y": alt.Y}[channel]
+    return [
+        plain.mark_rule(strokeDash=[5, 4], color=colour).encode(encoding(f"{level}:Q"))
+        for level, colour in (("floor", theme.BASELINE), ("ceiling", theme.MEANING_SCORE))
+    ]
+
+
+def _panels(drawn: alt.LayerChart, rows: pd.DataFrame, height, **scales: str) -> alt.FacetChart:
+    """A panel for each outcome, two in a row, with scales of their own."""
+    names = [name for name in OUTCOMES.values() if name in set(rows.outcome)]
+    panels = alt.Facet("outcome:N", title=None, sort=names)
+    faceted = drawn.properties(width=parts.PANEL, height=height).facet(panels, columns=2)
+    return parts.fold(faceted.resolve_scale(**scales))

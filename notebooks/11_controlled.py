@@ -1,0 +1,514 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What makes two languages meet inside a model?
+#
+# Natural languages cannot be dialled: those that share a script share words too, and those that have much text have it on everything.
+# Invented languages can.
+# Here small models read two languages that differ in what is dialled and in nothing else, in a replicated factorial design with positive and negative controls, and are measured as every other model of the book is.
+#
+# | | |
+# |---|---|
+# | **Reads** | the tables of the study on invented languages: `book/published/controlled` |
+# | **Writes** | nothing |
+# | **Costs** | seconds; the study itself, `python -m lingua_utils.runs.controlled`, some hours on two cores |
+
+# %% tags=["remove-cell"]
+# On Colab: install the package beside Colab's own torch.
+import importlib.util
+
+if importlib.util.find_spec("lingua_utils") is None:
+    from IPython import get_ipython
+
+    address = "git+https://github.com/lingua-franca-book/lingua-franca-book"
+    get_ipython().run_line_magic("pip", f"install -q {address}")
+
+# %% tags=["hide-input"]
+import json
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+from scipy import stats
+from statsmodels.stats.weightstats import DescrStatsW
+
+from lingua_utils import files
+from lingua_utils.charts import controlled as draw
+from lingua_utils.charts import theme
+from lingua_utils.measure.controlled import effects, fit, onset
+from lingua_utils.measure.intervals import Estimate
+from lingua_utils.runs import controlled as study
+from lingua_utils.text import invented
+
+theme.use()
+
+# %% tags=["parameters", "hide-input"]
+design: str = "runs/controlled.csv"  # the design: a row for each cell
+tables: str = "book/published/controlled"  # the tables of all cells
+
+# %% tags=["hide-input"]
+cells = study.read_sheet(design)
+manifests = json.loads((files.find(tables) / study.RECORDS).read_text())
+hours = sum(record["seconds"] for record in manifests) / 3600
+devices = ", ".join(sorted({record["device"] for record in manifests}))
+Markdown(
+    f"{len(manifests)} of {len(cells)} cells were run, {hours:.1f} hours of one process each on {devices}."
+)
+
+# %% [markdown]
+# ## The languages
+#
+# A meaning says who does what to whom, where and when.
+# A language puts it into words; its words, letters, order and endings are dials.
+# The same meaning in languages of four settings of the dials:
+
+# %%
+meaning = invented.parallel_meanings(invented.Invented(), 1)[0]._replace(place="place:1", tense="past")
+settings = [
+    "invented:overlap=0.3",
+    "invented:order=SOVn",
+    "invented:script=clone",
+    "invented:morphology=agglutinating",
+]
+said = {
+    spec: [tongue.render(meaning) for tongue in invented.Invented.read(spec).tongues] for spec in settings
+}
+pd.DataFrame(said, index=["first language", "second language"]).T
+
+# %% [markdown]
+# Every sentence can be parsed back, so the languages are exactly parallel.
+# Without overlap and in two scripts they have no letter in common, and no token but the special ones:
+
+# %%
+dials = invented.Invented()
+meanings = invented.parallel_meanings(dials, 50)
+one, other = invented.parallel_sentences(dials, 50)
+assert [dials.tongues[0].parse(sentence) for sentence in one] == meanings
+assert [dials.tongues[1].parse(sentence) for sentence in other] == meanings
+assert set("".join(one)) & set("".join(other)) == {" "}
+
+# %% [markdown]
+# ## What is expected
+#
+# Said before the study was run, each as something that a number can speak against:
+
+# %%
+EXPECTED = {
+    "common words": "common words raise SADS",
+    "bilingual lines": "lines of two languages raise SADS",
+    "capacity": "a smaller model shares more, since it cannot afford two of everything",
+    "transfer": "where SADS is higher, more facts are transferred",
+    "middle layers": "what cannot be matched word by word moves the peak of SADS away from the first layer",
+}
+
+# %% tags=["hide-input"]
+Markdown("\n".join(f"{number}. {text}." for number, text in enumerate(EXPECTED.values(), start=1)))
+
+# %% [markdown]
+# The first follows from models that read two languages with common tokens, the second from what a corpus of natural text shows when its bilingual documents are removed, the third from {cite}`dufter2020identifying`, the fourth from {cite}`deshpande2022when`, the fifth from what the lab lacks: [its SADS is highest in the first layer](04_similarity.ipynb), where matching words is enough.
+#
+# ## The design
+#
+# Five factors at two levels are 32 combinations; half of them, chosen so that the sign of the last factor is the product of the others, tell every factor and every pair of factors apart (resolution V).
+# Each is run three times, with other languages, another text and other weights.
+# One line in twenty is code-switched in all of them, so that there is something to raise or to lower.
+
+# %%
+signs = study.coded()
+products = signs.assign(**{f"{a} × {b}": signs[a] * signs[b] for a, b in combinations(signs, 2)})
+assert np.array_equal(products.T @ products, 16 * np.eye(15))  # no term is mixed up with another
+
+# %% tags=["hide-input"]
+draw.design(signs, study.FACTORS)
+
+# %% [markdown]
+# Each run gives one number for each outcome, at its last step: standardised SADS in the middle layer, the share of translations found there, facts told in one language and asked in the other, translations chosen among sentences with another agent or patient, bits per sentence.
+
+# %%
+whole = pd.read_parquet(files.find(tables) / "outcomes.parquet")
+named = whole.study.eq("crossed")  # four languages in two scripts: further down
+last = whole[~named & whole.step.eq(whole.groupby(["study", "cell", "seed"]).step.transform("max"))]
+untrained = whole[~named & whole.step.eq(0)]
+runs = last.query("study == 'factorial'").set_index("cell")
+coded = signs.loc[runs.index]
+
+# %% [markdown]
+# ## What each factor does
+#
+# An effect is the mean of the runs at the high level less the mean at the low level.
+# Fitted by least squares together with all pairs, it is the same number, and has an interval:
+
+# %%
+high = coded.overlap.to_numpy() == 1
+by_hand = runs.sads[high].mean() - runs.sads[~high].mean()
+fitted = effects(fit(runs.sads, coded)).set_index("term")
+assert np.isclose(by_hand, fitted.effect["overlap"])
+
+# %%
+OUTCOMES = ["sads", "retrieval", "lrds", "transfer", "translation", "bits", "region", "region_outer"]
+known = pd.concat(effects(fit(runs[name], coded)).assign(outcome=name) for name in OUTCOMES)
+
+# %% tags=["hide-input"]
+draw.effects(known)
+
+
+# %% tags=["hide-input"]
+def effect_of(term, outcome="sads"):
+    """An effect with its interval, in words."""
+    row = known.query("term == @term and outcome == @outcome").iloc[0]
+    return Estimate(row.effect, row.low, row.high)
+
+
+Markdown(
+    "**What we see.** On SADS (mean of all runs "
+    f"{runs.sads.mean():.3f}; untrained {untrained.sads.mean():.3f}): "
+    + "; ".join(f"{factor} {effect_of(factor)}" for factor in study.FACTORS)
+    + ". On translations chosen (chance 0.25): "
+    + "; ".join(f"{factor} {effect_of(factor, 'translation')}" for factor in study.FACTORS)
+    + ". An interval that holds 0 is a result as well: whatever the factor does, it does less than the interval's ends."
+)
+
+# %% [markdown]
+# ### Is the model of least squares fair?
+#
+# The residuals of each outcome: are they normal (Shapiro and Wilk), and as wide at the high levels as at the low ones (Levene, over the level that differs most)?
+# With so many tests a small p here and there is to be expected.
+
+
+# %%
+def residual_checks(outcome):
+    """p values for normal residuals, and for equal spread at both levels of the factor that differs most."""
+    left = np.asarray(fit(runs[outcome], coded).resid)
+    spread = [stats.levene(left[coded[f] == 1], left[coded[f] == -1]).pvalue for f in coded]
+    checks = {"normal": stats.shapiro(left).pvalue, "equal spread": min(1, len(spread) * min(spread))}
+    return {"outcome": outcome, "standard deviation": left.std(ddof=coded.shape[1]), **checks}
+
+
+pd.DataFrame(map(residual_checks, OUTCOMES)).set_index("outcome").round(3)
+
+# %% [markdown]
+# ### Could it have found anything?
+#
+# 500 studies of made-up numbers, in which one factor moves the outcome by one standard deviation of a run, and nothing else does anything:
+
+# %%
+rng = np.random.default_rng(0)
+made_up = [fit(0.5 * coded.script.to_numpy() + rng.normal(size=len(coded)), coded) for _ in range(500)]
+called = pd.DataFrame([(made.pvalues < 0.05) for made in made_up]).drop(columns="const").mean()
+power, false = called["script"], called.drop("script").mean()
+
+# %% tags=["hide-input"]
+Markdown(
+    f"The effect is found in {power:.0%} of the studies; where there is none, one is called in {false:.1%}."
+)
+
+# %% [markdown]
+# ## Which factors need each other?
+#
+# Pairs whose interval leaves out 0, for SADS and for the translations chosen; of 20 intervals around nothing, one does so by chance.
+
+# %%
+pairs = known[known.term.str.contains("×") & ((known.low > 0) | (known.high < 0))]
+pairs = pairs[pairs.outcome.isin(["sads", "translation"])]
+largest = pairs.iloc[pairs.effect.abs().argsort()[::-1]].head(1)
+
+
+def mean_with_interval(values):
+    """Mean of a few runs with its 95 % t interval, as columns of a table."""
+    low, high = DescrStatsW(values).tconfint_mean() if len(values) > 1 else (np.nan, np.nan)
+    return pd.Series({"value": np.mean(values), "low": low, "high": high})
+
+
+# %% tags=["hide-input"]
+if len(largest):
+    a, b = largest.term.iloc[0].split(" × ")
+    level = {f: coded[f].map({-1: str(study.FACTORS[f][0]), 1: str(study.FACTORS[f][1])}) for f in (a, b)}
+    at = runs.assign(**level).groupby([a, b])[largest.outcome.iloc[0]]
+    means = (
+        pd.DataFrame({key: mean_with_interval(values) for key, values in at})
+        .T.rename_axis([a, b])
+        .reset_index()
+    )
+    display(draw.interaction(means.assign(outcome=largest.outcome.iloc[0]), a, b))
+else:
+    display(Markdown("No pair leaves out 0: the factors add up."))
+
+# %% [markdown]
+# ## Floor and ceiling
+#
+# The *clone* is the same language under other letters: all that structure alone can give.
+# *Identical* languages are one language under two names.
+# Languages on *unrelated* topics have nothing to share, and a model before training has learned nothing.
+# Lines of two languages stand beside their placebos: a sentence of another meaning, or the translation some hundred lines later.
+
+# %%
+SHOWN = ["sads", "retrieval", "lrds", "transfer", "translation", "bits"]
+long = last.melt(["study", "cell", "seed"], SHOWN, "outcome", "value")
+floor = untrained[SHOWN].mean()
+ceiling = last.query("study == 'controls' and cell == 'clone'")[SHOWN].mean()
+
+
+def summary(part, keys=("cell",)):
+    """Means over seeds with intervals, beside the untrained floor and the clone's ceiling."""
+    parts = part.groupby([*keys, "outcome"], sort=False).value
+    rows = parts.apply(lambda values: mean_with_interval(values.to_numpy())).unstack()
+    rows = rows.reset_index()
+    return rows.assign(floor=rows.outcome.map(floor), ceiling=rows.outcome.map(ceiling))
+
+
+controls = summary(long.query("study == 'controls'"))
+
+# %% tags=["hide-input"]
+draw.by_cell(controls, "Controls, bridges and their placebos")
+
+# %% tags=["hide-input"]
+at = controls.set_index(["cell", "outcome"])
+
+
+def told(cell, outcome):
+    """A control's outcome with its interval, in words."""
+    return Estimate(*at.loc[(cell, outcome), ["value", "low", "high"]])
+
+
+identical = last.query("study == 'controls' and cell == 'identical'")
+Markdown(
+    "**What we see.** "
+    + "; ".join(
+        f"{cell}: SADS {told(cell, 'sads')}, translations chosen {told(cell, 'translation')}"
+        for cell in controls.cell.unique()
+    )
+    + f". Between identical languages LRDS is at most {identical.lrds.abs().max():.1e}, as it must be."
+)
+
+# %% [markdown]
+# ## How much of it?
+
+# %%
+dosed = long.query("study == 'doses'").copy()
+dosed[["series", "dose"]] = dosed.cell.str.rsplit(" ", n=1, expand=True)
+dosed = summary(dosed.astype({"dose": float}), ["series", "dose"])
+
+# %% tags=["hide-input"]
+draw.doses(dosed, "share of words, or of lines", "Dose and response")
+
+# %% tags=["hide-input"]
+each = long.query("study == 'doses' and outcome == 'sads'").assign(
+    dose=lambda t: t.cell.str.rsplit(" ", n=1).str[1].astype(float)
+)
+slopes = {}
+for series, part in each.groupby(each.cell.str.rsplit(" ", n=1).str[0]):
+    line = stats.linregress(part.dose, part.value)
+    reach = stats.t.ppf(0.975, len(part) - 2) * line.stderr
+    slopes[series] = Estimate(line.slope / 10, (line.slope - reach) / 10, (line.slope + reach) / 10)
+Markdown(
+    "**What we see.** SADS for ten points more of "
+    + "; ".join(f"{name}: {slope}" for name, slope in slopes.items())
+    + "."
+)
+
+# %% [markdown]
+# ## Who pays for an imbalance?
+#
+# The first language's share of the text rises from half to nearly all.
+# Bits per sentence of either language, on the same meanings, and what becomes of the sharing.
+
+# %%
+uneven = last.query("study == 'imbalance'").assign(
+    dose=lambda table: table.cell.str.rstrip("%").astype(float) / 100
+)
+sides = uneven.melt(["dose", "seed"], ["bits_first", "bits_second"], "series", "value").assign(outcome="bits")
+shared = uneven.melt(["dose", "seed"], ["sads", "retrieval", "transfer"], "outcome", "value").assign(
+    series="both"
+)
+sides["series"] = sides.series.map({"bits_first": "first language", "bits_second": "second language"})
+imbalance = summary(pd.concat([sides, shared]), ["series", "dose"])
+
+# %% tags=["hide-input"]
+draw.doses(imbalance, "share of the first language", "Imbalance")
+
+# %% tags=["hide-input"]
+ends = uneven.set_index("seed").sort_index()
+even, most = (ends[ends.dose == share] for share in (uneven.dose.min(), uneven.dose.max()))
+change = {
+    name: (most[name] - even[name]).dropna().to_numpy() for name in ("bits_first", "bits_second", "sads")
+}
+paid = {name: Estimate(*mean_with_interval(values)) for name, values in change.items()}
+Markdown(
+    f"**What we see.** From {uneven.dose.min():.0%} to {uneven.dose.max():.0%} the first language gains "
+    f"{Estimate(-paid['bits_first'].value, -paid['bits_first'].high, -paid['bits_first'].low)} bits per sentence, the second pays "
+    f"{paid['bits_second']}, and SADS changes by {paid['sads']}."
+)
+
+# %% [markdown]
+# ## What comes first?
+#
+# The step at which an outcome is halfway up, by a sigmoid fitted over log steps, run by run.
+# The loss falls, so its sign is turned; what never rises has no onset.
+
+# %%
+kept = whole[whole.study.isin(["factorial", "controls", "doses"])].sort_values("step")
+kept = kept.assign(gain=-kept.bits)
+least = {"gain": 1.0, "sads": 0.05, "retrieval": 0.05, "transfer": 0.15, "translation": 0.15}
+onsets = pd.DataFrame(
+    {name: onset(run.step, run[name], rise) for name, rise in least.items()}
+    for _, run in kept.groupby(["study", "cell", "seed"], sort=False)
+)
+
+# %% tags=["hide-input"]
+shown = ["nothing in common", "bilingual", "switched", "clone"]
+moving = whole.query("study == 'controls' and cell in @shown").melt(
+    ["cell", "seed", "step"], SHOWN, "outcome", "value"
+)
+draw.timeline(summary(moving, ["cell", "step"]), "Through training")
+
+# %% tags=["hide-input"]
+later = {}
+for name in ("gain", "transfer", "translation"):
+    both = onsets[["sads", name]].dropna()
+    ratio = np.log2(both[name] / both.sads)
+    later[name] = (Estimate(*mean_with_interval(ratio)), len(both), len(onsets))
+words = {"gain": "the fall of the loss", "transfer": "transfer", "translation": "choosing translations"}
+Markdown(
+    "**What we see.** In doublings of the step after the onset of SADS (negative: before it): "
+    + "; ".join(
+        f"{words[name]} {estimate} ({n} of {total} runs have both)"
+        for name, (estimate, n, total) in later.items()
+    )
+    + f". SADS has an onset in {onsets.sads.notna().sum()} runs; in {(onsets.sads.notna() & onsets.transfer.isna()).sum()} of these nothing is transferred."
+)
+
+# %% [markdown]
+# ## What moves sharing to the middle layers?
+#
+# In real models SADS is low, high, low over the layers; in [the lab](04_similarity.ipynb) it is highest in the first and falls.
+# Five properties of text are switched on one at a time, over languages in which agents are told by what they are, and then all together.
+
+# %%
+layers = pd.read_parquet(files.find(tables) / "layers.parquet").query("study == 'hump'")
+final = layers[layers.step == layers.step.max()].rename(columns={"sads": "value"})
+profile = (
+    final.groupby(["cell", "layer"], sort=False)
+    .value.apply(lambda v: mean_with_interval(v.to_numpy()))
+    .unstack()
+)
+start = layers[layers.step == 0].groupby("layer").sads.mean()
+profile = profile.reset_index().assign(floor=lambda table: table.layer.map(start))
+
+# %% tags=["hide-input"]
+draw.profiles(profile, "SADS by layer, with a property of the text switched on")
+
+# %%
+by_run = final.pivot_table(index=["cell", "seed"], columns="layer", values="value")
+inner = by_run.iloc[:, 1:-1].max(axis=1)
+hump = pd.DataFrame(
+    {"above the first": inner - by_run.iloc[:, 0], "above the last": inner - by_run.iloc[:, -1]}
+)
+humps = {
+    cell: [Estimate(*mean_with_interval(part[side])) for side in hump] for cell, part in hump.groupby("cell")
+}
+
+# %% tags=["hide-input"]
+pd.DataFrame(humps, index=list(hump)).T.map(str).reindex(profile.cell.unique())
+
+# %% [markdown]
+# ## Key to a language, or to its letters?
+#
+# Four languages: two sets of words, each in two scripts.
+# If key neurons follow the language, the two scripts of one set share them; if they follow tokens, the two languages in one script do.
+
+# %%
+overlaps = pd.read_parquet(files.find(tables) / "overlaps.parquet").query("study == 'crossed'")
+overlaps = overlaps[overlaps.step == overlaps.step.max()]
+kinds = {"qaa_Latn qab_Grek": "same words", "qac_Latn qad_Grek": "same words"}
+kinds |= {"qaa_Latn qac_Latn": "same script", "qab_Grek qad_Grek": "same script"}
+overlaps["kind"] = (overlaps.source + " " + overlaps.target).map(kinds).fillna("neither")
+shared_keys = (
+    (overlaps.jaccard - overlaps.chance).groupby([overlaps.kind, overlaps.seed]).mean().groupby("kind")
+)
+crossed = {kind: Estimate(*mean_with_interval(values)) for kind, values in shared_keys}
+
+# %% tags=["hide-input"]
+Markdown(
+    "**What we see.** Overlap of key neurons (Jaccard, less chance) between languages with "
+    + "; ".join(f"{kind}: {estimate}" for kind, estimate in crossed.items())
+    + "."
+)
+
+# %% [markdown]
+# ## Do the measures agree?
+
+# %%
+MEASURES = ["sads", "sads_best", "retrieval", "mutual", "cka", "lrds", "transfer", "translation"]
+ranks = runs[MEASURES].corr("spearman")
+square = ranks.rename_axis("one").reset_index().melt("one", var_name="other")
+
+# %% tags=["hide-input"]
+draw.agreement(square)
+
+# %%
+transferred = runs[["sads", "transfer"]].rank().corr().iloc[0, 1]
+z, reach = np.arctanh(transferred), 1.96 / np.sqrt(len(runs) - 3)
+with_transfer = Estimate(transferred, np.tanh(z - reach), np.tanh(z + reach))
+
+# %% [markdown]
+# ## Findings, and what was expected
+
+# %%
+found = {
+    "common words": (effect_of("overlap"), "SADS with common words, less without"),
+    "bilingual lines": (effect_of("bilingual"), "SADS with lines of two languages, less without"),
+    "capacity": (effect_of("capacity"), "SADS of the larger model, less that of the smaller"),
+    "transfer": (with_transfer, "rank correlation of SADS and transfer over runs"),
+    "middle layers": (humps["all"][0], "SADS of the best inner layer, less the first, all properties on"),
+}
+wanted = {name: -1 if name == "capacity" else 1 for name in found}  # the sign that was expected
+
+
+def verdict(name):
+    """Whether the interval is on the side that was expected, on the other, or around 0."""
+    estimate = found[name][0]
+    low, high = sorted((wanted[name] * estimate.low, wanted[name] * estimate.high))
+    return "as expected" if low > 0 else "against it" if high < 0 else "not borne out"
+
+
+# %% tags=["hide-input"]
+rows = [
+    {"expected": EXPECTED[name], "measured": text, "value": str(estimate), "verdict": verdict(name)}
+    for name, (estimate, text) in found.items()
+]
+display(pd.DataFrame(rows).set_index("expected"))
+
+# %% tags=["hide-input"]
+against = [EXPECTED[name] for name in found if verdict(name) != "as expected"]
+Markdown(
+    f"**What it says.** Of {len(found)} expectations {len(found) - len(against)} are borne out"
+    + (f"; not borne out: {'; '.join(against)}." if against else ".")
+    + f" Lines of two languages teach to choose translations ({told('bilingual', 'translation')}; chance 0.25), at SADS {told('bilingual', 'sads')}; "
+    f"code-switched lines bring SADS to {told('switched', 'sads')} (mispaired {told('switched, mispaired', 'sads')}), at translations {told('switched', 'translation')}."
+)
+
+# %% [markdown]
+# ## The numbers
+
+# %% tags=["hide-input"]
+raw = runs.join(signs, how="left", rsuffix=" level")[[*signs, "seed", *OUTCOMES]]
+raw.round(3)
+
+# %% [markdown]
+# ## What this does not show
+#
+# The models are tiny, the languages have some hundred words, and a minute of training is no corpus: an effect here says what can be, not how large it is elsewhere.
+# What has no effect at this budget may have one later.
+# Two languages are not a hundred; how many there are is itself a dial, which this study leaves alone.
+# Intervals over two or three seeds are wide, and an effect of a factor is its mean over the levels of the others chosen here.
+# Grammar here is one; natural languages differ in what they say, too.
+
+# %% tags=["hide-cell"]
+pd.DataFrame(manifests)[["study", "cell", "seed", "seconds", "device", "digest"]]
