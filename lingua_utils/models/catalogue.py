@@ -327,12 +327,8 @@ def _packages_table() -> str:
     for record in PACKAGED.values():
         model = f"[{_short(record.published_as)}]({_HUB}/{record.published_as})"
         packages = ", ".join(f"`{package}`" for package in record.packages)
-        cells = (
-            f"`pypi/{record.name}`",
-            f"{model}, {record.what}",
-            record.licence,
-            f"{record.n_bytes / 1e6:.0f}",
-        )
+        size = f"{record.n_bytes / 1e6:.0f}"
+        cells = f"`pypi/{record.name}`", f"{model}, {record.what}", record.licence, size, packages
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
