@@ -14,8 +14,10 @@ import pytest
 import torch
 from gguf import GGMLQuantizationType as Quantisation
 from local_hub import LocalHub
+from safetensors import SafetensorError
 from tiny_gguf import CHANGES, as_llama_cpp_orders, gguf_name, save_gguf
 from tiny_models import TEXTS, tiny_model, tiny_tokenizer
+from transformers import PreTrainedModel
 from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
 from lingua_utils import hub
@@ -191,6 +193,17 @@ def test_a_full_disk_is_told_before_anything_is_written(checkpoints, tmp_path, m
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1000))
     message = refusal(path)
     assert "and 0.00 GB are free" in message and "LINGUA_CHECKPOINTS" in message and kept(checkpoints) == []
+
+
+def test_a_disk_that_fills_up_is_told_in_one_line_and_nothing_is_left(checkpoints, tmp_path, monkeypatch):
+    def fills_up(_, folder):
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    path = save_gguf(tmp_path / "tiny.gguf")
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", fills_up)
+    assert f"could not be written into {checkpoints} (I/O error: No space left" in refusal(path)
+    assert kept(checkpoints) == []
 
 
 KILLED = """
