@@ -28,7 +28,7 @@ from sklearn.decomposition import KernelPCA
 from torch.nn.functional import embedding_bag
 
 from lingua_utils.measure.intervals import simultaneous_limits, wilson
-from lingua_utils.measure.sums import SCALES, Vectors
+from lingua_utils.measure.sums import SCALES, Compared, Vectors
 
 N_MEANINGS = 40  # on the map; in ten languages these are 400 points in each layer
 CELLS = 1 << 24  # cosines held at once: 64 MiB in float32
@@ -156,24 +156,21 @@ def pair_means(vectors: Any, pairs: Pairs = None, scale: str = SCALES[0]) -> Pai
     (1.0, 0.0)
     """
     vectors = Vectors.of(vectors, scale=scale)
-    chosen, alone = _chosen_pairs(vectors.languages, pairs)
+    compared = _compared(vectors.languages, pairs)
     n_sentences = vectors.n_sentences
     if scale == "raw":
-        return PairMeans(*_pair_means(vectors, chosen, alone), n_sentences)
+        return PairMeans(*_pair_means(vectors, compared), n_sentences)
     if n_sentences < FEWEST:
         return PairMeans(*np.full(5, np.nan).tolist(), n_sentences)
-    *means, lrds_se, sads_se = _pair_means(vectors, chosen, alone)
-    halves = np.mean([_pair_means(half, chosen, alone)[:3] for half in vectors.halves], axis=0)
+    *means, lrds_se, sads_se = _pair_means(vectors, compared)
+    halves = np.mean([_pair_means(half, compared)[:3] for half in vectors.halves], axis=0)
     return PairMeans(*(2 * np.array(means) - halves).tolist(), lrds_se, sads_se, n_sentences)
 
 
-def _pair_means(vectors: Vectors, chosen: np.ndarray, alone: np.ndarray) -> list[float]:
+def _pair_means(vectors: Vectors, compared: Compared) -> list[float]:
     """Means of the three kinds of pairs and standard errors of the two scores, as the vectors are."""
-    # With S_l the sum of a language's unit vectors, of every meaning m, over chosen languages and pairs:
-    own = np.einsum("mll,l->m", vectors.cross, alone)  # Σ_l S_l·u[l, m]
-    total = np.einsum("mkl,kl->m", vectors.cross, chosen)  # Σ_kl S_k·u[l, m]
-    translated = np.einsum("mkl,kl->m", vectors.gram, chosen)  # Σ_kl u[k, m]·u[l, m]
-    n_alone, n_pairs = alone.sum(), chosen.sum()
+    own, total, translated = vectors.pair_sums(compared)
+    n_alone, n_pairs = compared.languages.sum(), compared.n_pairs
     n_sentences = vectors.n_sentences
     whole = own.sum(), translated.sum(), total.sum()
     # Leaving out meaning m takes u[l, m] from every S_l: (S_k − u)·(S_l − u) = S_k·S_l − S_k·u − u·S_l + u·u.
@@ -191,8 +188,8 @@ def _pair_means(vectors: Vectors, chosen: np.ndarray, alone: np.ndarray) -> list
     return [float(value) for value in (*means, *errors)]
 
 
-def _chosen_pairs(languages: Sequence[str], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """1.0 for every ordered pair of languages to compare, and for every language that is in one."""
+def _compared(languages: Sequence[str], pairs: Pairs) -> Compared:
+    """The pairs of languages to compare."""
     n_languages = len(languages)
     if pairs is None:
         chosen = np.ones((n_languages, n_languages))
@@ -208,7 +205,7 @@ def _chosen_pairs(languages: Sequence[str], pairs: Pairs) -> tuple[np.ndarray, n
     np.fill_diagonal(chosen, 0)
     if not chosen.any():
         raise ValueError(f"no pair of {', '.join(languages)} is chosen; choose others, or leave out pairs")
-    return chosen, chosen.any(axis=0).astype(float)
+    return Compared.of(chosen)
 
 
 def _means(own: Any, translated: Any, total: Any, n_alone: float, n_pairs: float, m: int) -> np.ndarray:
@@ -253,41 +250,38 @@ def permutation_null(
     if vectors.n_sentences > N_SHUFFLED:
         vectors = vectors.select(rng.choice(vectors.n_sentences, N_SHUFFLED, replace=False))
     n_languages, n_sentences, _ = vectors.shape
-    chosen, alone = _chosen_pairs(vectors.languages, pairs)
-    rows = np.arange(n_languages * n_sentences, dtype=np.int32).reshape(n_languages, n_sentences)
-    draws = np.broadcast_to(rows, (n_permutations, *rows.shape))
-    # One bag of rows for each vector sum: all languages of a "meaning", all meanings of a "language".
-    meanings = torch.from_numpy(rng.permuted(draws, axis=2).transpose(0, 2, 1).copy())
-    languages = torch.from_numpy(rng.permuted(draws, axis=1))
-    within = np.zeros((n_permutations, n_languages, n_languages))  # S_k·S_l of shuffled languages
-    together = np.zeros(n_permutations)  # Σ over meanings and chosen pairs of u·u, of shuffled meanings
-    weights = torch.from_numpy(chosen.astype(np.float32))
+    compared = _compared(vectors.languages, pairs)
+    rows = np.arange(n_languages * n_sentences).reshape(n_languages, n_sentences)
+    draws = np.broadcast_to(rows.astype(np.int32), (n_permutations, *rows.shape))
+    # A bag of rows for each vector sum: all languages of a group in a "meaning", all meanings of a "language".
+    shuffled = {"meaning": rng.permuted(draws, axis=2), "language": rng.permuted(draws, axis=1)}
+    by_group = np.argsort(compared.members.argmax(axis=0), kind="stable")
+    starts = np.cumsum([0, *compared.members.sum(axis=1)])[:-1].astype(int)
+    bags = torch.from_numpy((n_languages * np.arange(n_sentences)[:, None] + starts).ravel().astype(np.int32))
+    own, total = np.zeros((2, n_permutations))  # Σ S_l·S_l and Σ S_k·S_l, of shuffled languages
+    # Σ over meanings and compared pairs of u·u. Shuffled languages are the same translations, and only where
+    # not all pairs are compared are they dealt anew to those that are.
+    together = dict.fromkeys(("meaning",) if pairs is None else ("meaning", "language"), 0.0)
+    together = {name: np.zeros(n_permutations) for name in together}
     for units in vectors.units():
         table = torch.from_numpy(units.reshape(rows.size, -1))
         for k in range(n_permutations):
-            sums = embedding_bag(languages[k], table, mode="sum").double()
-            within[k] += (sums @ sums.T).numpy()
-            if pairs is None:
-                together[k] += embedding_bag(meanings[k], table, mode="sum").square().sum(dtype=torch.float64)
-            else:
-                shuffled = table[meanings[k].long()]  # [meaning, language, some neurons]
-                together[k] += ((weights @ shuffled) * shuffled).sum(dtype=torch.float64)
-    if pairs is None:
-        together -= rows.size  # each sentence with itself
-    # Shuffled languages: the same translations, dealt anew to the pairs.
-    gram = np.empty((n_permutations, n_languages, n_languages))
-    for k, labels in enumerate(np.asarray(languages) // n_sentences):
-        gram[k] = vectors.gram[np.arange(n_sentences), labels[:, None], labels].sum(axis=2)
-    sizes = alone.sum(), chosen.sum(), n_sentences
-    lrds = _means(
-        np.einsum("kll,l->k", within, alone),
-        (gram * chosen).sum(axis=(1, 2)),
-        (within * chosen).sum(axis=(1, 2)),
-        *sizes,
-    )
+            sums = embedding_bag(torch.from_numpy(shuffled["language"][k]), table, mode="sum")
+            sums = sums.numpy().astype(np.float64)
+            own[k] += compared.languages @ np.square(sums).sum(axis=1)
+            total[k] += np.vdot(sums, compared.partners(sums))
+            for name in together:
+                dealt = torch.from_numpy(shuffled[name][k].T[:, by_group].ravel())
+                sums = embedding_bag(dealt, table, bags, mode="sum").view(n_sentences, len(starts), -1)
+                paired = torch.from_numpy(compared.groups.astype(np.float32)) @ sums * sums
+                together[name][k] += paired.sum(dtype=torch.float64)
+    for products in together.values():
+        products -= compared.itself * rows.size  # each sentence with itself
+    sizes = compared.languages.sum(), compared.n_pairs, n_sentences
     # Shuffled meanings leave S_l as it is.
-    own, total = np.einsum("mll,l->", vectors.cross, alone), (vectors.cross * chosen).sum()
-    sads = _means(own, together, total, *sizes)
+    own_before, total_before, translated = vectors.pair_sums(compared).sum(axis=1)
+    lrds = _means(own, together.get("language", translated), total, *sizes)
+    sads = _means(own_before, together["meaning"], total_before, *sizes)
     return Null(lrds=_scores(lrds)[0], sads=_scores(sads)[1])
 
 
@@ -339,7 +333,7 @@ def mean_cosines(
     """
     vectors = Vectors.of(vectors, languages, scale)
     n_sentences, names = vectors.n_sentences, np.asarray(vectors.languages)
-    same, every = vectors.gram.sum(axis=0), vectors.cross.sum(axis=0)
+    same, every = vectors.cosine_sums()
     different = (every - same) / (n_sentences * (n_sentences - 1))
     same = same / n_sentences
     np.fill_diagonal(same, np.nan)

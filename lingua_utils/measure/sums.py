@@ -102,27 +102,81 @@ class _Layer:
         return ROUNDING**2 * np.square(centre).sum(axis=-1)
 
     @cached_property
-    def gram(self) -> np.ndarray:
-        """Products a[k, m]·a[l, m] of translations, shape [sentence, language, language]."""
-        n_languages, n_sentences, _ = self.shape
-        gram = np.zeros((n_sentences, n_languages, n_languages))
+    def squared_norms(self) -> np.ndarray:
+        """‖a‖² of this layer's part of each vector, shape [language, sentence]."""
+        squared = np.zeros(self.shape[:2])
         with np.errstate(invalid="ignore", over="ignore"):  # not finite: Vectors.weights names the sentence
             for sentences, _, tile in self.tiles():
-                rows = tile.transpose(1, 0, 2)
-                gram[sentences] += rows @ rows.transpose(0, 2, 1)
-        return gram
+                squared[:, sentences] += np.einsum("lmn,lmn->lm", tile, tile)
+        return squared
 
-    def cross(self, weights: np.ndarray) -> np.ndarray:
-        """Products S[k]·u[l, m], u = weight · a and S[k] = Σ_m u[k, m], [sentence, language, language]."""
-        n_languages, n_sentences, width = self.shape
-        totals = np.zeros((n_languages, width))
+    def totals(self, weights: np.ndarray) -> np.ndarray:
+        """S[l] = Σ_m u[l, m], u = weight · a, shape [language, neuron]."""
+        totals = np.zeros((self.shape[0], self.shape[2]))
         for sentences, neurons, tile in self.tiles():
             totals[:, neurons] += (weights[:, None, sentences] @ tile)[:, 0]
-        cross = np.zeros((n_sentences, n_languages, n_languages))
+        return totals
+
+    def pair_sums(self, weights: np.ndarray, compared: Compared) -> np.ndarray:
+        """This layer's part of :meth:`Vectors.pair_sums`."""
+        sums, totals = np.zeros((3, self.shape[1])), self.totals(weights)
+        # What each sentence is multiplied with: its own language's sum, and those that it is compared with.
+        with_sums = np.stack([totals * compared.languages[:, None], compared.partners(totals)], axis=2)
         for sentences, neurons, tile in self.tiles():
-            cross[sentences] += totals[:, neurons] @ tile.transpose(1, 2, 0)
-        cross *= weights.T[:, None, :]
-        return cross
+            units = tile * weights[:, sentences, None]
+            sums[:2, sentences] += (units @ with_sums[:, neurons]).sum(axis=0).T
+            sums[2, sentences] += compared.products(units).sum(axis=1)
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Which languages are compared with which, by groups of languages that are compared alike.
+
+    All pairs are one group, pairs of one script as many groups as there are scripts: sums over pairs are
+    then sums over groups, and linear in the number of languages.
+
+    Attributes
+    ----------
+    members : float array of 0 and 1, shape [group, language]
+    groups : float array of 0 and 1, shape [group, group]
+        Whether the languages of two groups are compared.
+    itself : float
+        1 where ``groups`` compares a language with itself too, which is then taken off; else 0.
+    languages : float array of 0 and 1, shape [language]
+        Whether a language is in any pair.
+    n_pairs : float
+        Ordered pairs.
+    """
+
+    members: np.ndarray
+    groups: np.ndarray
+    itself: float
+    languages: np.ndarray
+    n_pairs: float
+
+    @classmethod
+    def of(cls, chosen: np.ndarray) -> Compared:
+        """From a symmetric array of 0 and 1 without a diagonal, shape [language, language]."""
+        found = []
+        for itself in (1.0, 0.0):  # languages of one script are alike, if each is also its own partner
+            rows, first, group = np.unique(
+                chosen + itself * np.eye(len(chosen)), axis=0, return_index=True, return_inverse=True
+            )
+            members = (group.ravel() == np.arange(len(rows))[:, None]).astype(float)
+            found.append((members, rows[:, first], itself))
+        fewest = min(found, key=lambda one: len(one[0]))
+        return cls(*fewest, chosen.any(axis=0).astype(float), chosen.sum())
+
+    def products(self, units: np.ndarray) -> np.ndarray:
+        """Σ over pairs of u[k]·u[l], each neuron's part: of [language, sentence, neuron] [sentence, neuron]."""
+        sums = np.tensordot(self.members, units, axes=1)
+        products = (np.tensordot(self.groups, sums, axes=1) * sums).sum(axis=0)
+        return products - np.square(units).sum(axis=0) if self.itself else products
+
+    def partners(self, totals: np.ndarray) -> np.ndarray:
+        """Σ over the languages that each is compared with: of [language, neuron] the same shape."""
+        return self.members.T @ (self.groups @ (self.members @ totals)) - self.itself * totals
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +310,7 @@ class Vectors:
     @cached_property
     def squared_norms(self) -> np.ndarray:
         """‖a‖², shape [language, sentence]; exactly 0 where only rounding is left after centring."""
-        squared = sum(np.einsum("mll->lm", layer.gram) for layer in self.layers)
+        squared = sum(layer.squared_norms for layer in self.layers)
         return np.where(squared <= sum(layer.floor() for layer in self.layers), 0.0, squared)
 
     @cached_property
@@ -284,16 +338,35 @@ class Vectors:
             )
         return 1 / np.sqrt(self.squared_norms)
 
-    @cached_property
-    def gram(self) -> np.ndarray:
-        """Cosines of translations u[k, m]·u[l, m], shape [sentence, language, language]."""
-        scale = self.weights.T[:, :, None] * self.weights.T[:, None, :]
-        return sum(layer.gram for layer in self.layers) * scale
+    def pair_sums(self, compared: Compared) -> np.ndarray:
+        """What the mean cosines of pairs close from, shape [3, sentence].
+
+        With S[l] = Σ_m u[l, m], for each sentence m: Σ_l S[l]·u[l, m] over the languages that are compared,
+        Σ_kl S[k]·u[l, m] over their pairs, and Σ_kl u[k, m]·u[l, m]. Linear in languages and sentences; kept.
+        """
+        key = (compared.members.tobytes(), compared.groups.tobytes(), compared.itself)
+        if key not in self._pair_sums:
+            self._pair_sums[key] = sum(layer.pair_sums(self.weights, compared) for layer in self.layers)
+        return self._pair_sums[key]
 
     @cached_property
-    def cross(self) -> np.ndarray:
-        """Σ over m' of u[k, m']·u[l, m], shape [sentence, language k, language l]."""
-        return sum(layer.cross(self.weights) for layer in self.layers)
+    def _pair_sums(self) -> dict[tuple, np.ndarray]:
+        return {}
+
+    def cosine_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of cosines between each two languages, of translations and of all sentences.
+
+        Σ_m u[k, m]·u[l, m] and Σ_mn u[k, m]·u[l, n], float64, each of shape [language, language].
+        """
+        n_languages = len(self.languages)
+        same, every = np.zeros((2, n_languages, n_languages))
+        for layer in self.layers:
+            totals = layer.totals(self.weights)
+            every += totals @ totals.T
+            for sentences, _, tile in layer.tiles():
+                rows = (tile * self.weights[:, sentences, None]).reshape(n_languages, -1)
+                same += rows @ rows.T
+        return same, every
 
     def tiles(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Pieces of the values: (neurons of all layers, float64 array [language, sentences, neurons])."""
