@@ -13,6 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from lingua_utils.text.languages import get_language, is_language
+
+ALL_PAIRS = 30  # languages up to which every two are compared one by one
+PIVOT = "eng_Latn"  # what more languages are compared with; the first, where it is missing
+FAMILY, OTHERS = "family", "others"  # and the other languages of a language's family, and all others
 
 SCALES = ("standardised", "centred", "raw")  # the leading one first
 
@@ -94,6 +101,13 @@ class _Layer:
             mean = mean * np.where(np.isfinite(self.spread), self.spread, 0)
         return replace(self, centre=mean if self.centre is None else self.centre + mean)
 
+    def of_languages(self, chosen: np.ndarray) -> _Layer:
+        """Some of the languages, on the scale of all."""
+        read, centre = self.read, self.centre
+        if centre is not None and len(centre) > 1:
+            centre = centre[chosen]
+        return replace(self, read=lambda: read()[chosen], centre=centre)
+
     def floor(self) -> np.ndarray | float:
         """Squared norm, shape [language or 1, 1], at which a vector is nothing but rounding."""
         if self.centre is None or not np.isfinite(self.centre).all():
@@ -169,7 +183,7 @@ class Compared:
         return cls(*fewest, chosen.any(axis=0).astype(float), chosen.sum())
 
     def products(self, units: np.ndarray) -> np.ndarray:
-        """Σ over pairs of u[k]·u[l], each neuron's part: of [language, sentence, neuron] [sentence, neuron]."""
+        """Σ over pairs of u[k]·u[l], neuron by neuron: [language, sentence, neuron] → [sentence, neuron]."""
         sums = np.tensordot(self.members, units, axes=1)
         products = (np.tensordot(self.groups, sums, axes=1) * sums).sum(axis=0)
         return products - np.square(units).sum(axis=0) if self.itself else products
@@ -376,6 +390,20 @@ class Vectors:
                 yield slice(start + neurons.start, start + neurons.start + tile.shape[2]), tile
             start += layer.shape[2]
 
+    def select_languages(self, chosen: np.ndarray) -> Vectors:
+        """Some of the languages, by position; the scale stays that of all."""
+        chosen = np.asarray(chosen)
+        return replace(
+            self,
+            languages=tuple(self.languages[at] for at in chosen),
+            layers=tuple(layer.of_languages(chosen) for layer in self.layers),
+        )
+
+    def by_neurons(self) -> Iterator[np.ndarray]:
+        """All values, some neurons at a time: float64 arrays [language, sentence, some neurons]."""
+        for layer in self.layers:
+            yield from layer.by_neurons()
+
     def units(self) -> Iterable[np.ndarray]:
         """Unit vectors, some neurons at a time: float32 arrays [language, sentence, some neurons].
 
@@ -402,3 +430,70 @@ def check_counts(n_languages: int, n_sentences: int) -> None:
         raise ValueError(
             f"{n_languages} languages × {n_sentences} sentences: comparing needs at least 2 of each"
         )
+
+
+def pivot_of(languages: Sequence[str]) -> int:
+    """Position of the language that many languages are compared with: English, else the first."""
+    return list(languages).index(PIVOT) if PIVOT in languages else 0
+
+
+def families_of(languages: Sequence[str]) -> np.ndarray:
+    """Family of each language, ``"unknown"`` where none is known."""
+    return np.array([get_language(code).family if is_language(code) else "unknown" for code in languages])
+
+
+def sample_of(languages: Sequence[str], n_languages: int = ALL_PAIRS) -> np.ndarray:
+    """Positions of some languages, in their order: the pivot, and others evenly spaced over the families."""
+    if len(languages) <= n_languages:
+        return np.arange(len(languages))
+    pivot = pivot_of(languages)
+    others = [at for at in np.argsort(families_of(languages), kind="stable") if at != pivot]
+    spaced = np.linspace(0, len(others) - 1, n_languages - 1).round().astype(int)
+    return np.sort([pivot, *np.array(others)[spaced]])
+
+
+def between_languages(languages: Sequence[str], itself: bool = False, **values: np.ndarray) -> pd.DataFrame:
+    """Values of every two languages as a table; of very many languages, of each with a few targets.
+
+    Parameters
+    ----------
+    languages : sequence of str
+    itself : bool
+        Whether a language has a row with itself, where every two have one.
+    **values : float arrays, shape [language, language]
+        Columns by name.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``target`` and the columns, for each ordered pair of up to :data:`ALL_PAIRS` (30)
+        languages. Of more, each has three targets: the pivot (English, else the first language), the mean
+        over the other languages of its family (``"family"``; languages whose family is
+        unknown or has no other have none), and over all other languages (``"others"``). A mean is over the
+        pairs whose value is no NaN.
+    """
+    n_languages, names = len(languages), np.asarray(languages)
+    if n_languages <= ALL_PAIRS:
+        source, target = np.nonzero(
+            np.ones((n_languages, n_languages)) - (0 if itself else np.eye(n_languages))
+        )
+        columns = {name: square[source, target] for name, square in values.items()}
+        return pd.DataFrame({"source": names[source], "target": names[target]} | columns)
+    families, pivot = families_of(languages), pivot_of(languages)
+    others = ~np.eye(n_languages, dtype=bool)
+    targets = {
+        names[pivot]: others & (np.arange(n_languages) == pivot),
+        FAMILY: others & (families[:, None] == families) & (families != "unknown"),
+        OTHERS: others,
+    }
+    parts = []
+    for target, partners in targets.items():
+        some = partners.any(axis=1)
+        part = pd.DataFrame({"source": names[some], "target": target})
+        for name, square in values.items():
+            counted = partners & ~np.isnan(square)
+            total, count = np.where(counted, square, 0).sum(axis=1), counted.sum(axis=1)
+            mean = np.divide(total, count, out=np.full(n_languages, np.nan), where=count > 0)
+            part[name] = mean[some]
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
