@@ -37,14 +37,10 @@ class _Layer:
 
     read: Callable[[], Any]
     label: str
+    shape: tuple[int, int, int]
     chosen: np.ndarray | None = None
     centre: np.ndarray | None = None  # float64, [language or 1, 1, neuron]
     spread: np.ndarray | None = None  # float64, [1, 1, neuron]; infinite where a neuron never varies
-
-    @cached_property
-    def shape(self) -> tuple[int, int, int]:
-        n_languages, n_sentences, width = self.read().shape
-        return n_languages, n_sentences if self.chosen is None else len(self.chosen), width
 
     def tiles(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """All values in pieces: (sentences, neurons, float64 array [language, sentences, neurons])."""
@@ -106,7 +102,8 @@ class _Layer:
         read, centre = self.read, self.centre
         if centre is not None and len(centre) > 1:
             centre = centre[chosen]
-        return replace(self, read=lambda: read()[chosen], centre=centre)
+        shape = (len(chosen), *self.shape[1:])
+        return replace(self, read=lambda: read()[chosen], shape=shape, centre=centre)
 
     def floor(self) -> np.ndarray | float:
         """Squared norm, shape [language or 1, 1], at which a vector is nothing but rounding."""
@@ -243,7 +240,7 @@ class Vectors:
             names = tuple(str(i) for i in range(values.shape[0])) if languages is None else tuple(languages)
             if len(names) != values.shape[0]:
                 raise ValueError(f"{len(names)} language names for vectors of {values.shape[0]} languages")
-            vectors = cls.concatenated([lambda: values], [""], names)
+            vectors = cls.concatenated([lambda: values], [""], [values.shape], names)
         return vectors.scaled(scale)
 
     @classmethod
@@ -251,12 +248,17 @@ class Vectors:
         cls,
         reads: Iterable[Callable[[], Any]],
         labels: Iterable[str],
+        shapes: Iterable[tuple[int, int, int]],
         languages: Sequence[str],
         chosen: np.ndarray | None = None,
         layer_index: int = -1,
     ) -> Vectors:
-        """Vectors of the layers that some functions read, of all sentences or of chosen ones."""
-        layers = tuple(_Layer(read, label, chosen) for read, label in zip(reads, labels, strict=True))
+        """Vectors of the layers that some functions read, of all sentences or of chosen ones.
+
+        ``shapes`` are those of the layers, [language, sentence, neuron], with the chosen sentences only.
+        """
+        parts = zip(reads, labels, shapes, strict=True)
+        layers = tuple(_Layer(read, label, tuple(shape), chosen) for read, label, shape in parts)
         check_counts(*layers[0].shape[:2])
         return cls(tuple(languages), layers, layer_index)
 
@@ -316,7 +318,11 @@ class Vectors:
         return replace(
             self,
             layers=tuple(
-                replace(layer, chosen=sentences if layer.chosen is None else layer.chosen[sentences])
+                replace(
+                    layer,
+                    chosen=sentences if layer.chosen is None else layer.chosen[sentences],
+                    shape=(layer.shape[0], len(sentences), layer.shape[2]),
+                )
                 for layer in self.layers
             ),
         )
