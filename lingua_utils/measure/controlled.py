@@ -7,6 +7,7 @@ of it is told for each of its checkpoints by one row of outcomes, and one row fo
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 import torch
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import nn
 from torch.nn import functional as F
@@ -64,7 +65,7 @@ class Cell:
     spec: str = invented.PREFIX
     hidden_size: int = 64
     n_layers: int = 4
-    steps: int = 1500
+    steps: int = 1200
 
     @property
     def dials(self) -> Invented:
@@ -338,7 +339,10 @@ def onset(steps: Sequence[int], values: Sequence[float], least: float = 0.02) ->
     bounds = ([y.min() - rise, least, x[0], 0.5], [y.max(), 3 * rise + least, x[-1], 50])
     start = np.clip([y[0], rise, np.interp(y[0] + rise / 2, np.maximum.accumulate(y), x), 4], *bounds)
     try:
-        (_, _, middle, _), _ = curve_fit(sigmoid, x, y, start, bounds=bounds)
+        with warnings.catch_warnings():
+            # What is not known is how certain the parameters are, which nobody asks here.
+            warnings.simplefilter("ignore", OptimizeWarning)
+            (_, _, middle, _), _ = curve_fit(sigmoid, x, y, start, bounds=bounds)
     except RuntimeError:
         return np.nan
     return float(np.exp(middle))

@@ -31,7 +31,7 @@ from lingua_utils.text.invented import Invented
 SHEET = "runs/controlled.csv"
 FOLDER = "results/controlled"
 TABLES = ("outcomes", "layers", "overlaps")
-MANIFEST, RECORDS = "manifest.json", "manifests.json"
+MANIFEST, RECORDS = "manifest.json", "cells.json"
 
 FACTORS = {
     "overlap": (0.0, 0.3),
@@ -199,7 +199,7 @@ def run_study(cells: Sequence[Cell], results: Path, processes: int = 1, device: 
     tasks = [(cell, results, device) for cell in missing]
     context = multiprocessing.get_context("spawn")
     failed = []
-    with context.Pool(min(processes, max(len(tasks), 1)), _one_thread, maxtasksperchild=16) as pool:
+    with context.Pool(min(processes, max(len(tasks), 1)), _one_thread) as pool:
         for wrong in tqdm(pool.imap_unordered(_attempt, tasks), total=len(tasks), unit="cell"):
             if wrong:
                 failed.append(wrong)
