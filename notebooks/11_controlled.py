@@ -102,8 +102,8 @@ assert set("".join(one)) & set("".join(other)) == {" "}
 
 # %%
 EXPECTED = {
-    "common words": "common words raise SADS",
-    "bilingual lines": "lines of two languages raise SADS",
+    "common words": "common words raise SADS, beyond what they give an untrained model",
+    "bilingual lines": "lines that hold a sentence and its translation raise SADS",
     "capacity": "a smaller model shares more, since it cannot afford two of everything",
     "transfer": "where SADS is higher, more facts are transferred",
     "middle layers": "what cannot be matched word by word moves the peak of SADS away from the first layer",
@@ -130,15 +130,16 @@ assert np.array_equal(products.T @ products, 16 * np.eye(15))  # no term is mixe
 draw.design(signs, study.FACTORS)
 
 # %% [markdown]
-# Each run gives one number for each outcome, at its last step: standardised SADS in the middle layer, the share of translations found there, facts told in one language and asked in the other, translations chosen among sentences with another agent or patient, bits per sentence.
+# Each run gives one number for each outcome, at its last step: standardised SADS in the middle layer, how much of it was learned (an untrained model has some too, where words are common), the share of translations found there, facts told in one language and asked in the other, translations chosen among sentences with another agent or patient, bits per sentence.
 
 # %%
-whole = pd.read_parquet(files.find(tables) / "outcomes.parquet")
-named = whole.study.eq("crossed")  # four languages in two scripts: further down
-last = whole[~named & whole.step.eq(whole.groupby(["study", "cell", "seed"]).step.transform("max"))]
-untrained = whole[~named & whole.step.eq(0)]
-runs = last.query("study == 'factorial'").set_index("cell")
-coded = signs.loc[runs.index]
+whole = pd.read_parquet(files.find(tables) / "outcomes.parquet").query("study != 'crossed'")
+key = ["study", "cell", "seed"]
+last = whole[whole.step == whole.groupby(key).step.transform("max")].set_index(key)
+untrained = whole[whole.step == 0].set_index(key)
+last["learned"] = last.sads - untrained.sads  # what common words alone give, before any training, taken off
+runs = last.loc["factorial"]
+coded = signs.loc[runs.index.get_level_values("cell")]
 
 # %% [markdown]
 # ## What each factor does
@@ -153,7 +154,17 @@ fitted = effects(fit(runs.sads, coded)).set_index("term")
 assert np.isclose(by_hand, fitted.effect["overlap"])
 
 # %%
-OUTCOMES = ["sads", "retrieval", "lrds", "transfer", "translation", "bits", "region", "region_outer"]
+OUTCOMES = [
+    "sads",
+    "learned",
+    "retrieval",
+    "lrds",
+    "transfer",
+    "translation",
+    "bits",
+    "region",
+    "region_outer",
+]
 known = pd.concat(effects(fit(runs[name], coded)).assign(outcome=name) for name in OUTCOMES)
 
 # %% tags=["hide-input"]
@@ -161,16 +172,17 @@ draw.effects(known)
 
 
 # %% tags=["hide-input"]
-def effect_of(term, outcome="sads"):
+def effect_of(term, outcome="learned"):
     """An effect with its interval, in words."""
     row = known.query("term == @term and outcome == @outcome").iloc[0]
     return Estimate(row.effect, row.low, row.high)
 
 
 Markdown(
-    "**What we see.** On SADS (mean of all runs "
-    f"{runs.sads.mean():.3f}; untrained {untrained.sads.mean():.3f}): "
+    f"**What we see.** SADS is {runs.sads.mean():.3f} on average, of which {runs.learned.mean():.3f} are learned. On what is learned: "
     + "; ".join(f"{factor} {effect_of(factor)}" for factor in study.FACTORS)
+    + ". On SADS as it is: "
+    + "; ".join(f"{factor} {effect_of(factor, 'sads')}" for factor in study.FACTORS)
     + ". On translations chosen (chance 0.25): "
     + "; ".join(f"{factor} {effect_of(factor, 'translation')}" for factor in study.FACTORS)
     + ". An interval that holds 0 is a result as well: whatever the factor does, it does less than the interval's ends."
@@ -213,11 +225,11 @@ Markdown(
 # %% [markdown]
 # ## Which factors need each other?
 #
-# Pairs whose interval leaves out 0, for SADS and for the translations chosen; of 20 intervals around nothing, one does so by chance.
+# Pairs whose interval leaves out 0, for the SADS learned and for the translations chosen; of 20 intervals around nothing, one does so by chance.
 
 # %%
 pairs = known[known.term.str.contains("×") & ((known.low > 0) | (known.high < 0))]
-pairs = pairs[pairs.outcome.isin(["sads", "translation"])]
+pairs = pairs[pairs.outcome.isin(["learned", "translation"])]
 largest = pairs.iloc[pairs.effect.abs().argsort()[::-1]].head(1)
 
 
@@ -231,7 +243,8 @@ def mean_with_interval(values):
 if len(largest):
     a, b = largest.term.iloc[0].split(" × ")
     level = {f: coded[f].map({-1: str(study.FACTORS[f][0]), 1: str(study.FACTORS[f][1])}) for f in (a, b)}
-    at = runs.assign(**level).groupby([a, b])[largest.outcome.iloc[0]]
+    named = runs.assign(**{factor: values.to_numpy() for factor, values in level.items()})
+    at = named.groupby([a, b], sort=False)[largest.outcome.iloc[0]]
     means = (
         pd.DataFrame({key: mean_with_interval(values) for key, values in at})
         .T.rename_axis([a, b])
@@ -251,20 +264,24 @@ else:
 
 # %%
 SHOWN = ["sads", "retrieval", "lrds", "transfer", "translation", "bits"]
-long = last.melt(["study", "cell", "seed"], SHOWN, "outcome", "value")
-floor = untrained[SHOWN].mean()
-ceiling = last.query("study == 'controls' and cell == 'clone'")[SHOWN].mean()
+values = [*SHOWN, "bits_first", "bits_second"]
+long, start = (
+    table[values].rename_axis("outcome", axis=1).stack().rename(name)
+    for table, name in ((last, "value"), (untrained, "floor"))
+)
+long = pd.concat([long, start], axis=1).reset_index()
+clone = long.query("study == 'controls' and cell == 'clone'").groupby("outcome").value.mean()
 
 
 def summary(part, keys=("cell",)):
-    """Means over seeds with intervals, beside the untrained floor and the clone's ceiling."""
-    parts = part.groupby([*keys, "outcome"], sort=False).value
-    rows = parts.apply(lambda values: mean_with_interval(values.to_numpy())).unstack()
-    rows = rows.reset_index()
-    return rows.assign(floor=rows.outcome.map(floor), ceiling=rows.outcome.map(ceiling))
+    """Means over seeds with intervals, beside the same cells untrained, and the clone."""
+    groups = part.groupby([*keys, "outcome"], sort=False)
+    rows = groups.value.apply(lambda values: mean_with_interval(values.to_numpy())).unstack()
+    rows = rows.join(groups.floor.mean()).reset_index()
+    return rows.assign(ceiling=rows.outcome.map(clone))
 
 
-controls = summary(long.query("study == 'controls'"))
+controls = summary(long.query("study == 'controls' and outcome in @SHOWN"))
 
 # %% tags=["hide-input"]
 draw.by_cell(controls, "Controls, bridges and their placebos")
@@ -278,7 +295,7 @@ def told(cell, outcome):
     return Estimate(*at.loc[(cell, outcome), ["value", "low", "high"]])
 
 
-identical = last.query("study == 'controls' and cell == 'identical'")
+identical = last.loc[("controls", "identical")]
 Markdown(
     "**What we see.** "
     + "; ".join(
@@ -292,24 +309,24 @@ Markdown(
 # ## How much of it?
 
 # %%
-dosed = long.query("study == 'doses'").copy()
+dosed = long.query("study == 'doses' and outcome in @SHOWN").copy()
 dosed[["series", "dose"]] = dosed.cell.str.rsplit(" ", n=1, expand=True)
-dosed = summary(dosed.astype({"dose": float}), ["series", "dose"])
-
-# %% tags=["hide-input"]
-draw.doses(dosed, "share of words, or of lines", "Dose and response")
-
-# %% tags=["hide-input"]
-each = long.query("study == 'doses' and outcome == 'sads'").assign(
-    dose=lambda t: t.cell.str.rsplit(" ", n=1).str[1].astype(float)
+none = long.query("study == 'controls' and cell == 'nothing in common' and outcome in @SHOWN")
+dosed = pd.concat([*(none.assign(series=dial, dose=0) for dial in study.DOSES), dosed]).astype(
+    {"dose": float}
 )
+
+# %% tags=["hide-input"]
+draw.doses(summary(dosed, ["series", "dose"]), "share of words, or of lines", "Dose and response")
+
+# %% tags=["hide-input"]
 slopes = {}
-for series, part in each.groupby(each.cell.str.rsplit(" ", n=1).str[0]):
-    line = stats.linregress(part.dose, part.value)
+for series, part in dosed.query("outcome == 'sads'").groupby("series"):
+    line = stats.linregress(part.dose, part.value - part.floor)
     reach = stats.t.ppf(0.975, len(part) - 2) * line.stderr
     slopes[series] = Estimate(line.slope / 10, (line.slope - reach) / 10, (line.slope + reach) / 10)
 Markdown(
-    "**What we see.** SADS for ten points more of "
+    "**What we see.** SADS learned for ten points more of "
     + "; ".join(f"{name}: {slope}" for name, slope in slopes.items())
     + "."
 )
@@ -321,30 +338,24 @@ Markdown(
 # Bits per sentence of either language, on the same meanings, and what becomes of the sharing.
 
 # %%
-uneven = last.query("study == 'imbalance'").assign(
-    dose=lambda table: table.cell.str.rstrip("%").astype(float) / 100
+sides = {"bits_first": "first language", "bits_second": "second language"}
+uneven = long.query("study == 'imbalance' and outcome != 'bits'")
+uneven = uneven.assign(
+    dose=uneven.cell.str.rstrip("%").astype(float) / 100, series=uneven.outcome.map(sides).fillna("both")
 )
-sides = uneven.melt(["dose", "seed"], ["bits_first", "bits_second"], "series", "value").assign(outcome="bits")
-shared = uneven.melt(["dose", "seed"], ["sads", "retrieval", "transfer"], "outcome", "value").assign(
-    series="both"
-)
-sides["series"] = sides.series.map({"bits_first": "first language", "bits_second": "second language"})
-imbalance = summary(pd.concat([sides, shared]), ["series", "dose"])
+imbalance = summary(uneven.replace({"outcome": dict.fromkeys(sides, "bits")}), ["series", "dose"])
 
 # %% tags=["hide-input"]
 draw.doses(imbalance, "share of the first language", "Imbalance")
 
 # %% tags=["hide-input"]
-ends = uneven.set_index("seed").sort_index()
-even, most = (ends[ends.dose == share] for share in (uneven.dose.min(), uneven.dose.max()))
-change = {
-    name: (most[name] - even[name]).dropna().to_numpy() for name in ("bits_first", "bits_second", "sads")
-}
-paid = {name: Estimate(*mean_with_interval(values)) for name, values in change.items()}
+wide = uneven.pivot(index="seed", columns=["outcome", "dose"], values="value")
+shares = sorted(uneven.dose.unique())
+paid = {name: wide[name][shares[-1]] - wide[name][shares[0]] for name in (*sides, "sads")}
+paid = {name: Estimate(*mean_with_interval(change.to_numpy())) for name, change in paid.items()}
 Markdown(
-    f"**What we see.** From {uneven.dose.min():.0%} to {uneven.dose.max():.0%} the first language gains "
-    f"{Estimate(-paid['bits_first'].value, -paid['bits_first'].high, -paid['bits_first'].low)} bits per sentence, the second pays "
-    f"{paid['bits_second']}, and SADS changes by {paid['sads']}."
+    f"**What we see.** As the first language's share goes from {shares[0]:.0%} to {shares[-1]:.0%}, its bits per sentence change by "
+    f"{paid['bits_first']}, those of the second by {paid['bits_second']}, and SADS by {paid['sads']}."
 )
 
 # %% [markdown]
@@ -363,10 +374,9 @@ onsets = pd.DataFrame(
 )
 
 # %% tags=["hide-input"]
-shown = ["nothing in common", "bilingual", "switched", "clone"]
-moving = whole.query("study == 'controls' and cell in @shown").melt(
-    ["cell", "seed", "step"], SHOWN, "outcome", "value"
-)
+shown = ["nothing in common", "bilingual", "switched", "clone", "identical"]
+moving = whole.query("study == 'controls' and cell in @shown")
+moving = moving.melt(["cell", "seed", "step"], SHOWN, "outcome", "value").assign(floor=np.nan)
 draw.timeline(summary(moving, ["cell", "step"]), "Through training")
 
 # %% tags=["hide-input"]
@@ -462,9 +472,9 @@ with_translation = rank_correlation(runs.sads, runs.translation)
 
 # %%
 found = {
-    "common words": (effect_of("overlap"), "SADS with common words, less without"),
-    "bilingual lines": (effect_of("bilingual"), "SADS with lines of two languages, less without"),
-    "capacity": (effect_of("capacity"), "SADS of the larger model, less that of the smaller"),
+    "common words": (effect_of("overlap"), "SADS learned with common words, less without"),
+    "bilingual lines": (effect_of("bilingual"), "SADS learned with such lines, less without"),
+    "capacity": (effect_of("capacity"), "SADS learned by the larger model, less by the smaller"),
     "transfer": (with_transfer, "rank correlation of SADS and transfer over runs"),
     "middle layers": (humps["all"][0], "SADS of the best inner layer, less the first, all properties on"),
 }
@@ -498,7 +508,7 @@ Markdown(
 # ## The numbers
 
 # %% tags=["hide-input"]
-signs.join(runs[["seed", *OUTCOMES]]).round(3)
+runs[OUTCOMES].join(signs, on="cell").round(3)
 
 # %% [markdown]
 # ## What this does not show

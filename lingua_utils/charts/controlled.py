@@ -9,6 +9,7 @@ from lingua_utils.charts import parts, theme
 
 OUTCOMES = {
     "sads": "SADS",
+    "learned": "SADS learned",
     "retrieval": "translations found",
     "lrds": "LRDS",
     "transfer": "facts transferred",
@@ -16,14 +17,13 @@ OUTCOMES = {
     "bits": "bits per sentence",
     "region": "key neurons",
     "region_outer": "of these in the outer layers",
-    "onset": "onset of SADS (log₂ step)",
     "sads_best": "SADS, best layer",
     "mutual": "mutual neighbours",
     "cka": "CKA",
 }
 """Outcomes and what the charts call them."""
 
-LEVELS = "lines: 95 % intervals · dashed: untrained (grey), a clone (blue)"
+LEVELS = "lines: 95 % intervals · grey: the same, untrained · dashed blue: a clone"
 
 
 def design(signs: pd.DataFrame, levels: Mapping[str, Sequence]) -> alt.Chart:
@@ -120,12 +120,15 @@ def by_cell(table: pd.DataFrame, title: str) -> alt.FacetChart:
     Parameters
     ----------
     table : DataFrame
-        ``outcome``, ``cell``, ``value``, ``low``, ``high``, and ``floor`` and ``ceiling`` of the outcome.
+        ``outcome``, ``cell``, ``value``, ``low``, ``high``, ``floor`` (of the cell before training) and
+        ``ceiling`` (of the outcome: one level for all cells).
     """
-    rows = _with_levels(table, ["cell"])
+    parts.need(table, ["outcome", "cell", "value", "low", "high", "floor", "ceiling"])
+    rows = _named(table)
     base = parts.chart_of(rows).encode(alt.Y("cell:N", title=None, sort=list(dict.fromkeys(rows.cell))))
     drawn = alt.layer(
-        *_level_rules(base, "x"),
+        _ceiling(base, "x"),
+        base.mark_tick(thickness=3, height=14, color=theme.BASELINE).encode(alt.X("floor:Q")),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=60, opacity=1, color=theme.LANGUAGE_SCORE).encode(
             alt.X("value:Q", title=None),
@@ -149,11 +152,13 @@ def doses(table: pd.DataFrame, dose: str, title: str) -> alt.FacetChart:
     dose : str
         What the axis says.
     """
-    rows = _with_levels(table, ["dose", "series"])
+    parts.need(table, ["outcome", "dose", "series", "value", "low", "high", "floor", "ceiling"])
+    rows = _named(table)
     x, colour = alt.X("dose:Q", title=dose), parts.series_colour(rows, "series", "")
     base = parts.chart_of(rows)
     drawn = alt.layer(
-        *_level_rules(base, "y"),
+        _ceiling(base, "y"),
+        base.mark_line(color=theme.BASELINE).encode(x, alt.Y("floor:Q"), alt.Detail("series:N")),
         base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_line(point=True).encode(
             x,
@@ -170,14 +175,15 @@ def doses(table: pd.DataFrame, dose: str, title: str) -> alt.FacetChart:
 
 
 def timeline(table: pd.DataFrame, title: str) -> alt.FacetChart:
-    """Outcomes through training, a line for each ``cell``, beside the floor and the ceiling.
+    """Outcomes through training from the untrained model on, a line for each ``cell``, beside the ceiling.
 
     Parameters
     ----------
     table : DataFrame
-        ``outcome``, ``cell``, ``step``, ``value``, ``low``, ``high``, ``floor``, ``ceiling``.
+        ``outcome``, ``cell``, ``step``, ``value``, ``low``, ``high``, ``ceiling``.
     """
-    rows = _with_levels(table, ["cell", "step"])
+    parts.need(table, ["outcome", "cell", "step", "value", "low", "high", "ceiling"])
+    rows = _named(table)
     base = parts.chart_of(rows)
     drawn = parts.lines(
         base,
@@ -187,8 +193,8 @@ def timeline(table: pd.DataFrame, title: str) -> alt.FacetChart:
         parts.tips("outcome", "cell", step=",d", value=".3f"),
     )
     return parts.finish(
-        _panels(alt.layer(*_level_rules(base, "y"), drawn), rows, height=180, y="independent"),
-        alt.Title(title, subtitle="bands: 95 % intervals · dashed: untrained (grey), a clone (blue)"),
+        _panels(alt.layer(_ceiling(base, "y"), drawn), rows, height=180, y="independent"),
+        alt.Title(title, subtitle="bands: 95 % intervals · dashed: a clone, at the end"),
         f"{rows.outcome.nunique()} outcomes of {rows.cell.nunique()} cells at {rows.step.nunique()} steps.",
     )
 
@@ -252,21 +258,13 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(outcome=table.outcome.map(OUTCOMES))
 
 
-def _with_levels(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    parts.need(table, ["outcome", *keys, "value", "low", "high", "floor", "ceiling"])
-    return _named(table)
-
-
-def _level_rules(base: alt.Chart, channel: str) -> list[alt.Chart]:
-    """The untrained floor and the clone's ceiling of a panel's outcome, dashed."""
-    # One rule for each panel: the axis of the other channel is not encoded.
-    plain = base.transform_aggregate(floor="mean(floor)", ceiling="mean(ceiling)", groupby=["outcome"])
-    plain = plain.encode(x=alt.Undefined, y=alt.Undefined)
-    encoding = {"x": alt.X, "y": alt.Y}[channel]
-    return [
-        plain.mark_rule(strokeDash=[5, 4], color=colour).encode(encoding(f"{level}:Q"))
-        for level, colour in (("floor", theme.BASELINE), ("ceiling", theme.MEANING_SCORE))
-    ]
+def _ceiling(base: alt.Chart, channel: str) -> alt.Chart:
+    """The clone's level of a panel's outcome, dashed."""
+    # One rule for each panel, so without the axes of the base.
+    plain = base.transform_aggregate(ceiling="mean(ceiling)", groupby=["outcome"])
+    rule = plain.mark_rule(strokeDash=[5, 4], color=theme.MEANING_SCORE)
+    axis = {"x": alt.X, "y": alt.Y}[channel]("ceiling:Q")
+    return rule.encode(**{"x": alt.Undefined, "y": alt.Undefined} | {channel: axis})
 
 
 def _panels(drawn: alt.LayerChart, rows: pd.DataFrame, height, **scales: str) -> alt.FacetChart:

@@ -42,7 +42,8 @@ FACTORS = {
 }
 """The two levels of each factor: low, high. The last one's sign is the product of the others' (E = ABCD)."""
 
-DOSES = {"overlap": (0.0, 0.1, 0.2, 0.4, 0.8), "switched": (0.0, 0.05, 0.1, 0.2, 0.4)}
+DOSES = {"overlap": (0.1, 0.2, 0.4, 0.8), "switched": (0.05, 0.1, 0.2, 0.4)}
+"""Beside none: that is the control with nothing in common."""
 SHARES = (0.5, 0.65, 0.8, 0.9, 0.95)
 HUMP = {
     "homographs": "homographs=0.5",
@@ -78,18 +79,18 @@ def _factorial() -> Iterator[Cell]:
 
 
 def _controls() -> Iterator[Cell]:
-    met = "invented:bilingual=0.2"
+    met = "invented:bilingual=0.3"
     specs = {
         "nothing in common": "invented",
         "unrelated": "invented:topics=different",
         "clone": "invented:script=clone",
-        "clone, switched": "invented:script=clone,switched=0.2",
+        "clone, switched": "invented:script=clone,switched=0.3",
         "identical": "invented:overlap=1,script=same",
         "bilingual": met,
         "bilingual, mispaired": f"{met},second=mispaired",
         "bilingual, apart": f"{met},second=apart",
-        "switched": "invented:switched=0.2",
-        "switched, mispaired": "invented:switched=0.2,second=mispaired",
+        "switched": "invented:switched=0.3",
+        "switched, mispaired": "invented:switched=0.3,second=mispaired",
     }
     for seed in range(3):
         for name, spec in specs.items():
@@ -114,7 +115,7 @@ def _hump() -> Iterator[Cell]:
     specs = {"none": f"{plain},roles=class"}
     specs |= {name: f"{plain},{'' if name == 'roles' else 'roles=class,'}{on}" for name, on in HUMP.items()}
     specs["all"] = ",".join([plain, *HUMP.values()])
-    for seed in range(2):
+    for seed in range(3):
         for name, spec in specs.items():
             yield Cell("hump", name, seed, spec, n_layers=6)
 
