@@ -39,7 +39,6 @@ from IPython.display import Markdown, display
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
-from lingua_utils import files
 from lingua_utils.charts import controlled as draw
 from lingua_utils.charts import theme
 from lingua_utils.measure.controlled import effects, fit, onset
@@ -50,12 +49,12 @@ from lingua_utils.text import invented
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-design: str = "runs/controlled.csv"  # the design: a row for each cell
-tables: str = "book/published/controlled"  # the tables of all cells
+published: str = "book/published"  # in its folder "controlled" are the tables of all cells
 
 # %% tags=["hide-input"]
-cells = study.read_sheet(design)
-manifests = json.loads((files.find(tables) / study.RECORDS).read_text())
+cells = study.read_sheet()
+tables = study.published(published)
+manifests = json.loads((tables / study.RECORDS).read_text())
 hours = sum(record["seconds"] for record in manifests) / 3600
 devices = ", ".join(sorted({record["device"] for record in manifests}))
 Markdown(
@@ -133,7 +132,7 @@ draw.design(signs, study.FACTORS)
 # Each run gives one number for each outcome, at its last step: standardised SADS in the middle layer, how much of it was learned (an untrained model has some too, where words are common), the share of translations found there, facts told in one language and asked in the other, translations chosen among sentences with another agent or patient, bits per sentence.
 
 # %%
-whole = pd.read_parquet(files.find(tables) / "outcomes.parquet").query("study != 'crossed'")
+whole = pd.read_parquet(tables / "outcomes.parquet").query("study != 'crossed'")
 key = ["study", "cell", "seed"]
 last = whole[whole.step == whole.groupby(key).step.transform("max")].set_index(key)
 untrained = whole[whole.step == 0].set_index(key)
@@ -402,7 +401,7 @@ Markdown(
 # Five properties of text are switched on one at a time, over languages in which agents are told by what they are, and then all together.
 
 # %%
-layers = pd.read_parquet(files.find(tables) / "layers.parquet").query("study == 'hump'")
+layers = pd.read_parquet(tables / "layers.parquet").query("study == 'hump'")
 final = layers[layers.step == layers.step.max()].rename(columns={"sads": "value"})
 profile = (
     final.groupby(["cell", "layer"], sort=False)
@@ -435,7 +434,7 @@ pd.DataFrame(humps, index=list(hump)).T.map(str).reindex(profile.cell.unique())
 # If key neurons follow the language, the two scripts of one set share them; if they follow tokens, the two languages in one script do.
 
 # %%
-overlaps = pd.read_parquet(files.find(tables) / "overlaps.parquet").query("study == 'crossed'")
+overlaps = pd.read_parquet(tables / "overlaps.parquet").query("study == 'crossed'")
 overlaps = overlaps[overlaps.step == overlaps.step.max()]
 kinds = {"qaa_Latn qab_Grek": "same words", "qac_Latn qad_Grek": "same words"}
 kinds |= {"qaa_Latn qac_Latn": "same script", "qab_Grek qad_Grek": "same script"}

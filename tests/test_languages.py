@@ -101,7 +101,6 @@ def test_any_well_formed_code_is_a_language_under_its_own_name(code, name, endon
     "code",
     [
         "xxx_Latn",
-        "qaa_Latn",
         "und_Latn",
         "mul_Latn",
         "eng_Data",
@@ -114,6 +113,13 @@ def test_any_well_formed_code_is_a_language_under_its_own_name(code, name, endon
 def test_a_code_that_only_looks_like_one_is_unknown(code):
     with pytest.raises(ValueError, match=f"unknown language code '{code}'"):
         get_language(code)
+
+
+@pytest.mark.parametrize("code", ["qaa_Latn", "qtz_Grek"])
+def test_codes_left_to_private_use_are_invented_languages(code):
+    language = get_language(code)
+    assert language.name.startswith("Invented") and language.family == "unknown"
+    assert different_script("qaa_Latn", "qab_Grek") and not different_script("qaa_Latn", "qab_Latn")
 
 
 def test_every_name_that_data_sets_use_leads_to_its_language():

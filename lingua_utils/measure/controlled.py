@@ -18,7 +18,7 @@ import pandas as pd
 import statsmodels.api as sm
 import torch
 from scipy.optimize import OptimizeWarning, curve_fit
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
@@ -86,7 +86,7 @@ class Cell:
             rows=24,
             row_length=48,
             learning_rate=3e-3,
-            warmup_steps=60,
+            warmup_steps=self.steps // 20,
             seed=self.seed,
         )
 
@@ -110,17 +110,13 @@ class Cell:
 def train_tokenizer(
     dials: Invented, vocab_size: int, seed: int, n_lines: int = 20_000
 ) -> PreTrainedTokenizerFast:
-    """BPE over letters, within words: languages without a common letter share only the special tokens."""
-    ending = "</w>"
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=ending))
+    """BPE over letters, within words: languages without a common letter share only the special tokens.
+
+    Nothing marks the end of a word, since marked letters would be numbered by chance.
+    """
+    tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.decoder = decoders.BPEDecoder(suffix=ending)
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[START, PAD],
-        end_of_word_suffix=ending,
-        show_progress=False,
-    )
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=[START, PAD], show_progress=False)
     tokenizer.train_from_iterator(invented.training_lines(dials, n_lines, seed), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A", special_tokens=[(START, tokenizer.token_to_id(START))]

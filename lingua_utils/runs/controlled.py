@@ -247,6 +247,20 @@ def collect(cells: Sequence[Cell], results: Path, to: Path) -> Path:
     return to / "controlled"
 
 
+def published(folder: str | Path = "book/published") -> Path:
+    """Where the tables of all cells are.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where they are not; says how to make them.
+    """
+    found = files.find(Path(folder) / "controlled")
+    if not (found / RECORDS).is_file():
+        raise FileNotFoundError(f"no tables of the study in {found}: `make study` runs it, in some two hours")
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study, or collect what was run."""
     parser = argparse.ArgumentParser(
