@@ -87,10 +87,15 @@ def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     )
 
 
+def short(model_id: str) -> str:
+    """A model's name in charts: of the lab's and of those that come as packages without the prefix."""
+    return model_id.removeprefix("lab/").removeprefix("pypi/")
+
+
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a short ``model`` name: what the lab trains goes without its prefix."""
+    """The table with a short ``model`` name."""
     need(table, ["model_id"])
-    return table.assign(model=table.model_id.str.removeprefix("lab/"))
+    return table.assign(model=table.model_id.map(short))
 
 
 def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

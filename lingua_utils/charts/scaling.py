@@ -26,7 +26,7 @@ def scores_by_model(
     """
     table = _finished(parts.chosen(similarity, "scale", scale).query("layer == 'all'"), ["kind"])
     rows = parts.long_scores(table, ["model", "kind"])
-    models = [name.removeprefix("lab/") for name in dict.fromkeys([*order, *table.model_id])]
+    models = [parts.short(name) for name in dict.fromkeys([*order, *table.model_id])]
     kinds, kind = parts.kind_choice(rows.kind)
     base = parts.chart_of(rows, kind).encode(alt.Y("model:N", sort=models, title=None))
     colour = parts.score_colour()
