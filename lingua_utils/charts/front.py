@@ -57,8 +57,8 @@ def real_beside_lab(table: pd.DataFrame) -> alt.HConcatChart:
             "Meaning and language, layer by layer and step by step",
             subtitle="bands: 95 % intervals · grey: shuffled sentences or chance",
         ),
-        f"Standardised SADS, translations found and LRDS of {' and of '.join(titles.values())}, with intervals, "
-        "beside what chance gives, the untrained twin and the control.",
+        f"Standardised SADS, translations found and LRDS of {' and of '.join(titles.values())}, with "
+        "intervals, beside what chance gives, the untrained twin and the control.",
     )
 
 

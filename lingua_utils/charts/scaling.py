@@ -48,6 +48,48 @@ def scores_by_model(
     )
 
 
+def beside_twin(table: pd.DataFrame) -> alt.FacetChart:
+    """Each measure over all layers as it is, and less that of the model's untrained twin, model beside model.
+
+    Cosines and what chance finds grow with width, depth and shared tokens; the twin has the same of all three.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``model_id``, ``training_seed``, ``measure``, ``value``, ``low``, ``high``, ``twin``, ``gain``,
+        ``gain_low``, ``gain_high``; the gain is the value less the twin's, NaN where no twin was measured.
+    """
+    parts.need(table, ["training_seed", "measure", "value", "low", "high", "twin", "gain_low", "gain_high"])
+    table = parts.with_models(table)
+    columns = ["model", "training_seed", "measure"]
+    raw = table[[*columns, "value", "low", "high", "twin"]].assign(shown="as measured", of_twin=table.twin)
+    gain = table[[*columns, "gain", "gain_low", "gain_high"]].set_axis(
+        [*columns, "value", "low", "high"], axis=1
+    )
+    gain = gain.dropna(subset="value").assign(shown="less its untrained twin", of_twin=0.0, twin=table.twin)
+    rows = pd.concat([raw, gain], ignore_index=True)
+    rows["panel"] = rows.measure + ", " + rows.shown
+    tips = parts.tips("model", "training_seed", **dict.fromkeys(("value", "low", "high", "twin"), ".3f"))
+    base = parts.chart_of(rows).encode(alt.Y("model:N", title=None, sort=list(dict.fromkeys(table.model))))
+    drawn = alt.layer(
+        base.mark_tick(color=theme.UNTRAINED, thickness=3, size=14).encode(alt.X("of_twin:Q")),
+        base.mark_rule(strokeWidth=2, color=theme.MEANING_SCORE).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        base.mark_point(size=60, opacity=1, color=theme.MEANING_SCORE).encode(
+            alt.X("value:Q", title=None), tooltip=tips
+        ),
+    ).properties(width=190, height={"step": 24})
+    panels = alt.Facet("panel:N", title=None, sort=list(dict.fromkeys(rows.sort_values("measure").panel)))
+    return parts.finish(
+        parts.fold(drawn.facet(panels, columns=2).resolve_scale(x="independent")),
+        alt.Title(
+            "As measured, and less the untrained twin",
+            subtitle="lines: 95 % intervals · ticks: untrained twin · a point per training",
+        ),
+        f"{', '.join(dict.fromkeys(rows.measure))} of {rows.model.nunique()} models as measured, and less those "
+        "of their untrained twins, with 95 % intervals.",
+    )
+
+
 def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "all") -> alt.FacetChart:
     """LRDS and SADS of each layer against its relative depth, a line per model above the band of its null.
 

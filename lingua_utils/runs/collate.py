@@ -153,7 +153,7 @@ def across_scripts(source: Sequence[str], target: Sequence[str]) -> list[bool]:
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of each model and training seed at its last checkpoint; an untrained network is no finished one."""
+    """Rows of each model and training seed at its last checkpoint; untrained networks are none."""
     step = table.step.astype("Int64").fillna(2**62)
     last = step.groupby([table.model_id, table.training_seed]).transform("max")
     return table[(step == last) & (step > 0)]

@@ -205,7 +205,7 @@ def real_models(real: pd.DataFrame) -> str:
     told = [_by_layer(part) for _, part in both.groupby("model_id", sort=False) if FOUND in set(part.measure)]
     if not told:
         return f"Real models were not measured on {REAL.corpus}."
-    return " ".join(told)
+    return "\n".join(told)
 
 
 def _by_layer(rows: pd.DataFrame) -> str:
@@ -215,19 +215,24 @@ def _by_layer(rows: pd.DataFrame) -> str:
     best = found.loc[found.value.idxmax()]
     twin = "not measured" if np.isnan(best.twin) else f"{best.twin:.1%}"
     text = (
-        f"In {short(best.model_id)} translations are found best in layer {best.layer}, {best.value:.0%} of the time "
-        f"({best.low:.0%} to {best.high:.0%}; its untrained twin: {twin}; chance {best.limit:.1%}), in the first layer "
-        f"{found.value.iloc[0]:.0%} and in the last {found.value.iloc[-1]:.0%}"
+        f"In {short(best.model_id)} translations are found best in layer {best.layer}, {best.value:.0%} of "
+        f"the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to {best.high:.0%}; its untrained twin: "
+        f"{twin}; chance {best.limit:.1%}), {found.value.iloc[0]:.0%} in the first layer and "
+        f"{found.value.iloc[-1]:.0%} in the last."
     )
     if not {"SADS", "LRDS"} <= set(of):
-        return f"{text}."
+        return text
     sads, lrds = of["SADS"], of["LRDS"]
     peak, trough = sads.loc[sads.value.idxmax()], lrds.loc[lrds.value.idxmin()]
     return (
-        f"{text}. Alikeness by meaning (SADS) goes from {sads.value.iloc[0]:.2f} to {peak.value:.2f} in layer {peak.layer} "
-        f"and {sads.value.iloc[-1]:.2f} in the last, that by language (LRDS) from {lrds.value.iloc[0]:.2f} to "
-        f"{trough.value:.2f} in layer {trough.layer} and {lrds.value.iloc[-1]:.2f}: {shape(sads, lrds)}."
+        f"{text}\nThere {shape(sads, lrds)}: alikeness by meaning (SADS) is {_at_ends(sads)} at the two ends "
+        f"and {peak.value:.2f} in layer {peak.layer}, that by language (LRDS) {_at_ends(lrds)} and "
+        f"{trough.value:.2f} in layer {trough.layer}."
     )
+
+
+def _at_ends(layers: pd.DataFrame) -> str:
+    return f"{layers.value.iloc[0]:.2f} and {layers.value.iloc[-1]:.2f}"
 
 
 def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
@@ -241,7 +246,7 @@ def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
     Returns
     -------
     str
-        In words; "beyond their intervals" is what counts.
+        In words, after "there"; what lies beyond the intervals of both ends counts.
     """
     peak, trough = sads.loc[sads.value.idxmax()], lrds.loc[lrds.value.idxmin()]
     rises = peak.low > sads.high.iloc[[0, -1]].max()
@@ -252,7 +257,7 @@ def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
         return "meaning rises toward the middle and falls again, language does not do the reverse"
     if falls:
         return "language falls toward the middle and rises again, meaning does not do the reverse"
-    return "neither is clearly higher or lower in the middle"
+    return "neither meaning nor language does clearly otherwise in the middle than at both ends"
 
 
 def lab_models(lab: pd.DataFrame) -> str:
@@ -277,14 +282,14 @@ def lab_models(lab: pd.DataFrame) -> str:
     of = {measure: part for measure, part in ends.groupby("measure")}
     found = of[FOUND]
     return (
-        f"Standardised SADS ends at {_ends(of['SADS'], '.2f')}; translations found among "
+        f"Standardised SADS ends at {_by_name(of['SADS'], '.2f')}; translations found among "
         f"{1 / found.limit.iloc[0]:.0f} sentences, between languages of different scripts, are "
-        f"{_ends(found, '.0%')}, where chance is {found.limit.iloc[0]:.1%}: means over {counted} "
+        f"{_by_name(found, '.0%')}, where chance is {found.limit.iloc[0]:.1%}: means over {counted} "
         f"training{'' if counted == '1' else 's'} of each, with the least and the most."
     )
 
 
-def _ends(rows: pd.DataFrame, form: str) -> str:
+def _by_name(rows: pd.DataFrame, form: str) -> str:
     told = []
     for model, name in _NAMES.items():
         values = rows.value[rows.model_id == model]
