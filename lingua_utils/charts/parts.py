@@ -381,7 +381,8 @@ def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **num
     ``names`` and ``numbers`` are what the tooltips say besides.
     """
     y = alt.Y("value:Q", title="difference of mean cosines")
-    grey = {"detail": colour.shorthand}
+    trainings = ["training_seed:N"] if "training_seed" in base.data else []
+    grey = {"detail": [colour.shorthand, *trainings]}
     dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
     limit = [dotted.encode(x, alt.Y("limit:Q"), **grey)] if "limit" in base.data else []
     return alt.layer(

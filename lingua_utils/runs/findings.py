@@ -216,8 +216,8 @@ def _by_layer(rows: pd.DataFrame) -> str:
     twin = "not measured" if np.isnan(best.twin) else f"{best.twin:.1%}"
     text = (
         f"In {short(best.model_id)} translations are found best in layer {best.layer}, {best.value:.0%} of "
-        f"the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to {best.high:.0%}; its untrained twin: "
-        f"{twin}; chance {best.limit:.1%}), {found.value.iloc[0]:.0%} in the first layer and "
+        f"the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to {best.high:.0%}; its untrained "
+        f"twin: {twin}; chance {best.limit:.1%}), {found.value.iloc[0]:.0%} in the first layer and "
         f"{found.value.iloc[-1]:.0%} in the last."
     )
     if not {"SADS", "LRDS"} <= set(of):
