@@ -71,7 +71,7 @@ front = findings.front(real, lab)
 glue("real_beside_lab", real_beside_lab(front) if len(front) else Markdown("Neither was measured."))
 
 # %% tags=["hide-input"]
-glue("real_models", Markdown(f"**What we see.** {findings.real_models(real)}"))
+glue("real_models", Markdown(findings.real_models(real)))
 
 # %% tags=["hide-input"]
 glue("lab_models", Markdown(findings.lab_models(lab)))
@@ -171,12 +171,14 @@ else:
 # %% tags=["hide-input"]
 highest, lowest = whole.loc[whole.sads.idxmax()], whole.loc[whole.sads.idxmin()]
 text = (
-    f"**What we see.** Of {len(whole)} finished models SADS is highest in {highest.model_id} ({highest.sads:.3f}, "
+    f"**What we see.** Of {len(whole)} trainings SADS is highest in {highest.model_id} ({highest.sads:.3f}, "
     f"{highest.sads_low:.3f} to {highest.sads_high:.3f}) and lowest in {lowest.model_id} ({lowest.sads:.3f}, "
     f"{lowest.sads_low:.3f} to {lowest.sads_high:.3f})."
 )
-if len(whole) >= 4 and sizes >= 3:
-    text += f" The rank correlation of SADS with size is {rank_correlation(whole.n_parameters, whole.sads)}."
+of_models = whole.groupby("model_id")[["n_parameters", "sads"]].mean()
+if len(of_models) >= 4 and sizes >= 3:
+    related = rank_correlation(of_models.n_parameters, of_models.sads)
+    text += f" The rank correlation of SADS with size is {related} over {len(of_models)} models."
 else:
     text += f" With {sizes} different sizes no trend over size can be told."
 Markdown(text)
@@ -204,6 +206,51 @@ best = (
 )
 best = best.loc[best.groupby(["model_id", "training_seed"], sort=False).accuracy.idxmax()]
 best.set_index("model_id").round(3)
+
+# %% [markdown]
+# ## What four times the text brings
+#
+# `bloom-m-long` is the lab's main model, trained on four times as many steps.
+# Does it share more, and in other layers? And does it know in one language what it was told in another?
+
+# %%
+pair = [findings.MODEL, findings.LONG]
+wanted = ("similarity", "retrieval", "accuracy")
+ends = {
+    name: collate.finished(table[table.model_id.isin(pair)])
+    for name, table in in_lab.items()
+    if name in wanted
+}
+both_there = len(ends) == len(wanted) and all(set(pair) <= set(table.model_id) for table in ends.values())
+
+# %% tags=["hide-input"]
+if both_there:
+    display(draw.scores_by_depth(ends["similarity"], scale="standardised"))
+else:
+    display(Markdown("The two were not both measured."))
+
+# %% tags=["hide-input"]
+if both_there:
+    scored, asked = findings.measures(ends), ends["accuracy"].groupby(["model_id", "asked"])
+    asked = asked[["mean_accuracy", "mean_low", "mean_high", "chance"]].mean()
+
+    def told(name):
+        """Where a model stands at its end, in words."""
+        own = scored[scored.model_id == name]
+        found = own[own.measure == findings.FOUND]
+        over_all = found[found.layer == "all"][["value", "low", "high"]].mean()
+        layers = own[(own.measure == "SADS") & (own.layer != "all")].groupby("layer").value.mean()
+        tasks = ", ".join(
+            f"{task} {row.mean_accuracy:.0%} ({row.mean_low:.0%} to {row.mean_high:.0%}; chance {row.chance:.0%})"
+            for task, row in asked.loc[name].iterrows()
+        )
+        return (
+            f"{findings.short(name)} at step {own.step.max():,} finds {over_all.value:.0%} of the translations "
+            f"({over_all.low:.0%} to {over_all.high:.0%}; chance {found.limit.iloc[0]:.1%}), has its highest SADS in layer "
+            f"{layers.idxmax()} ({layers.max():.2f}; {layers.min():.2f} in layer {layers.idxmin()}), and answers right: {tasks}"
+        )
+
+    display(Markdown(f"**What we see.** {'. '.join(told(name) for name in pair)}."))
 
 # %% [markdown]
 # ## Real models on real text, by depth
