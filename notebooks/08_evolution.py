@@ -43,6 +43,7 @@ from lingua_utils.measure.intervals import Estimate, rank_correlation, ratio
 from lingua_utils.measure.similarity import align_planes, with_limits
 from lingua_utils.runs import collate, sheets
 from lingua_utils.runs.settings import of_stages
+from lingua_utils.text.languages import different_script
 
 theme.use()
 
@@ -208,7 +209,7 @@ outcomes = collate.outcomes(similarity, retrieval, accuracy)
 # %% tags=["hide-input"]
 alone = retrieval[(retrieval.layer == "all") & (retrieval.kind == "all") & (retrieval.step == 0)]
 if len(alone):
-    other = collate.across_scripts(alone.source, alone.target)
+    other = np.array(list(map(different_script, alone.source, alone.target)))
     by_script = alone.groupby(np.where(other, "across", "within")).accuracy.mean()
     display(
         Markdown(

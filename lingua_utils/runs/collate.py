@@ -143,15 +143,6 @@ def losses(published: str | Path | None = None) -> pd.DataFrame:
     return whole[leading + [name for name in whole if name not in leading]]
 
 
-def across_scripts(source: Sequence[str], target: Sequence[str]) -> list[bool]:
-    """Whether two languages differ in script, pair by pair.
-
-    Simplified and traditional Chinese are one language, and share most characters: they do not.
-    """
-    pairs = zip(source, target, strict=True)
-    return [different_script(a, b) and a.partition("_")[0] != b.partition("_")[0] for a, b in pairs]
-
-
 def finished(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of each model and training seed at its last checkpoint; untrained networks are none."""
     step = table.step.astype("Int64").fillna(2**62)
@@ -192,7 +183,7 @@ def outcomes(
 
     similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
     retrieval = retrieval.query("layer == 'all' and kind == 'all'")
-    retrieval = retrieval[across_scripts(retrieval.source, retrieval.target)]
+    retrieval = retrieval[list(map(different_script, retrieval.source, retrieval.target))]
     parts = [
         means(similarity, "SADS", "sads", "sads_low", "sads_high", "sads_null"),
         means(

@@ -112,7 +112,8 @@ def load_corpus(
     source : str or Path
         - ``"phrasebook"`` or ``"world"``: generated, see the modules of these names in `lingua_utils.text`.
         - A published corpus: ``"flores"``, ``"xstorycloze"``, ``"belebele"``, ``"ntrex"``, ``"bible"``,
-          ``"pud"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see `lingua_utils.text.published`.
+          ``"pud"``, ``"udhr"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see
+            `lingua_utils.text.published`.
         - A folder with one file per language, one sentence per line, line m of every file with the same
           meaning: ``eng_Latn.txt``, or the layout of FLORES-200, ``dev/eng_Latn.dev``. Files that do not
           name a split serve every split; ``split="test"`` also finds FLORES's "devtest".

@@ -122,6 +122,7 @@ SOURCES = {
     "pud": Source(
         (), ("pud",), "put the .conllu files of the PUD treebanks of universaldependencies.org there"
     ),
+    "udhr": Source((), ("udhr",), "fetch the Declaration of Human Rights with `make texts`"),
     "tatoeba": Source(
         (),
         ("tatoeba",),
