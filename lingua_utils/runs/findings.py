@@ -281,14 +281,16 @@ def lab_models(lab: pd.DataFrame) -> str:
     if MODEL not in set(ends.model_id):
         return "The lab was not measured."
     trainings = ends.groupby("model_id").training_seed.nunique()
-    counted = " and ".join(str(n) for n in sorted(set(trainings)))
+    told = "one training of each"
+    if trainings.max() > 1:
+        counted = " or ".join(map(str, sorted(set(trainings))))
+        told = f"means over {counted} trainings of each, beside the least and the most"
     of = {measure: part for measure, part in ends.groupby("measure")}
     found = of[FOUND]
     return (
         f"Standardised SADS ends at {_by_name(of['SADS'], '.2f')}; translations found among "
         f"{1 / found.limit.iloc[0]:.0f} sentences, between languages of different scripts, are "
-        f"{_by_name(found, '.0%')}, where chance is {found.limit.iloc[0]:.1%}: means over {counted} "
-        f"training{'' if counted == '1' else 's'} of each, with the least and the most."
+        f"{_by_name(found, '.0%')}, where chance is {found.limit.iloc[0]:.1%}: {told}."
     )
 
 
