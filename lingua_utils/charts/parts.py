@@ -89,10 +89,15 @@ def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     )
 
 
+def short(model_id: str) -> str:
+    """A model's name in charts: of the lab's and of those that come as packages without the prefix."""
+    return model_id.removeprefix("lab/").removeprefix("pypi/")
+
+
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a short ``model`` name: what the lab trains goes without its prefix."""
+    """The table with a short ``model`` name."""
     need(table, ["model_id"])
-    return table.assign(model=table.model_id.str.removeprefix("lab/"))
+    return table.assign(model=table.model_id.map(short))
 
 
 def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -474,7 +479,8 @@ def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **num
     ``names`` and ``numbers`` are what the tooltips say besides.
     """
     y = alt.Y("value:Q", title="difference of mean cosines")
-    grey = {"detail": colour.shorthand}
+    trainings = ["training_seed:N"] if "training_seed" in base.data else []
+    grey = {"detail": [colour.shorthand, *trainings]}
     dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
     limit = [dotted.encode(x, alt.Y("limit:Q"), **grey)] if "limit" in base.data else []
     return alt.layer(
