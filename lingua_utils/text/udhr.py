@@ -116,6 +116,7 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
     usual, _ = Counter(version.outline for version in versions).most_common(1)[0]
     odd = _out_of_proportion([version for version in versions if version.outline == usual])
     chosen: dict[str, Version] = {}
+    seen: dict[tuple, Version] = {}
     others = []
 
     def leave_out(version: Version, reason: str) -> None:
@@ -130,6 +131,8 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
             leave_out(version, "a paragraph is missing: a mark stands in its place")
         elif (n := odd[version.name]) > len(usual) / 10:
             leave_out(version, f"{n} paragraphs are more than 2.5 times as long, or as short, as elsewhere")
+        elif (same := seen.setdefault(version.paragraphs, version)) is not version:
+            leave_out(version, f"{same.name} has the same text")
         elif version.language in chosen:
             leave_out(version, f"{chosen[version.language].name} is of the same language and script")
         else:
