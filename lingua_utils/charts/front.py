@@ -54,7 +54,7 @@ def real_beside_lab(table: pd.DataFrame) -> alt.HConcatChart:
     return parts.finish(
         parts.fold(alt.hconcat(*columns, spacing=30)),
         alt.Title(
-            "Meaning and language, layer by layer and step by step",
+            "Meaning and language, by layer and by step",
             subtitle="bands: 95 % intervals · grey: shuffled sentences or chance",
         ),
         f"Standardised SADS, translations found and LRDS of {' and of '.join(titles.values())}, with "
@@ -63,7 +63,8 @@ def real_beside_lab(table: pd.DataFrame) -> alt.HConcatChart:
 
 
 def _layers(rows: pd.DataFrame) -> alt.X:
-    axis = alt.Axis(tickMinStep=1, format="d", grid=False)
+    last = int(rows.layer_index.max())
+    axis = alt.Axis(values=list(range(0, last + 1, 1 + last // 10)), format="d", grid=False)
     return alt.X("layer_index:Q", title="layer", scale=alt.Scale(nice=False), axis=axis)
 
 
