@@ -83,10 +83,10 @@ CHARTS = {
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_chart_of_very_many_languages_stays_small_and_compiles(name):
+def test_a_chart_of_very_many_languages_stays_small_and_is_drawn(name):
     chart = CHARTS[name]()
     assert 0 < max(map(len, data_sets(chart))) <= MAX_ROWS
-    assert vl_convert.vegalite_to_vega(chart.to_dict(), vl_version="6.4")["marks"]
+    assert vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="6.4").startswith("<svg")
 
 
 @pytest.mark.parametrize(

@@ -585,12 +585,9 @@ class SliderTable:
         """A title that names the chosen layer and step, which the sliders only count."""
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
-        names = ["" for _ in self.layers]
-        if name_layer:
-            names = [
-                " · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers
-            ]
-        return alt.Title(alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"), **settings)
+        names = [" · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers]
+        layer = f" + {names}[layer_at]" if name_layer else ""
+        return alt.Title(alt.expr(f"{text!r}{layer} + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""
