@@ -18,6 +18,7 @@ FINAL = 2**62
 STACKS = ("encoder", "decoder")
 PANEL = 260  # width of one of several panels, of which two stand side by side, and one fills a phone
 HEIGHT = 300
+LARGEST = 12  # families on the axes of a map of families by families
 FAMILY, OTHERS = "family", "others"  # what very many languages are compared with, beside a pivot
 SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
 BANDS = "bands: 95 % intervals · grey: shuffled sentences"
@@ -423,6 +424,10 @@ def silenced_beside_control(
     """
     own = table.region_language == table.text_language
     rows = with_names(table, "region_language", "text_language")
+    for column in ("region_language", "text_language"):
+        if table[column].nunique() > theme.MANY:
+            largest = list(dict.fromkeys(theme.labels(table[column]).values()))[:LARGEST]
+            rows[column] = rows[column].where(rows[column].isin(largest), "other families")
     if table.text_language.nunique() > theme.MANY:  # a region's own language would be lost in its family
         rows.loc[own, "text_language"] = "its own"
     keys = ["rule", "control_kind", "measure", "region_language", "text_language"]
@@ -586,12 +591,9 @@ class SliderTable:
         """A title that names the chosen layer and step, which the sliders only count."""
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
-        names = ["" for _ in self.layers]
-        if name_layer:
-            names = [
-                " · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers
-            ]
-        return alt.Title(alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"), **settings)
+        names = [" · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers]
+        layer = f" + {names}[layer_at]" if name_layer else ""
+        return alt.Title(alt.expr(f"{text!r}{layer} + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""
