@@ -140,6 +140,15 @@ def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
     return table.assign(share_positive=0.2 + 0.05 * table.layer_index + 0.01 * number(table.language))
 
 
+def shared_tokens() -> pd.DataFrame:
+    """Translations found by tokens alone, by kind of token and by script."""
+    table = grid(tokens=("all", "digits", "marks"), scripts=("the same script", "different scripts"))
+    found = 0.5 - 0.1 * number(table.tokens) - 0.05 * number(table.scripts)
+    return table.assign(
+        found=found, found_low=found - 0.02, found_high=found + 0.03, n_tokens=7, chance=0.005
+    )
+
+
 def region_counts(
     models=MODELS[:1], steps=STEPS, languages=DEFAULT_LANGUAGES, layers=LAYERS, rules=RULES
 ) -> pd.DataFrame:

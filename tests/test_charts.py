@@ -50,6 +50,7 @@ CHARTS = {
     "loss_by_language": (lab.loss_by_language, fake_tables.losses, "bits_per_byte"),
     "tokens_by_language": (activations.tokens_by_language, fake_tables.tokens, "tokens"),
     "activity_by_layer": (activations.activity_by_layer, fake_tables.activity, "share_positive"),
+    "found_by_tokens": (activations.found_by_tokens, fake_tables.shared_tokens, "found_low"),
     "scores_by_layer": (
         similarity.scores_by_layer,
         lambda: fake_tables.similarity(steps=(8,)),

@@ -58,3 +58,37 @@ def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
         "How often neurons are active",
         f"Share of activations above zero, layer by layer, in {rows.language.nunique()} languages.",
     )
+
+
+def found_by_tokens(shared: pd.DataFrame) -> alt.LayerChart:
+    """How often a translation is found by the counts of tokens alone, for each kind of token.
+
+    Parameters
+    ----------
+    shared : DataFrame
+        ``tokens`` (the kind), ``scripts``, ``found`` with the quartiles ``found_low`` and ``found_high`` over
+        pairs of languages, ``chance``.
+    """
+    parts.need(shared, ["tokens", "scripts", "found", "found_low", "found_high", "chance"])
+    base = parts.chart_of(shared).encode(
+        alt.Y("tokens:N", title=None, sort=list(dict.fromkeys(shared.tokens))),
+        alt.YOffset("scripts:N"),
+        parts.series_colour(shared, "scripts", title="languages with"),
+    )
+    x = parts.share_axis(alt.X, "found", "translations found")
+    chance = alt.Chart(alt.Data(values=[{"chance": float(shared.chance.iloc[0])}]))
+    chart = alt.layer(
+        chance.mark_rule(strokeDash=[5, 4], color=theme.BASELINE).encode(alt.X("chance:Q")),
+        base.mark_rule(strokeWidth=2).encode(alt.X("found_low:Q"), alt.X2("found_high:Q")),
+        base.mark_point(size=60, opacity=1).encode(
+            x, tooltip=parts.tips("tokens", "scripts", found=".1%", found_low=".1%", found_high=".1%")
+        ),
+    )
+    return parts.finish(
+        chart.properties(width="container", height={"step": 16}),
+        alt.Title(
+            "What shared tokens alone give away",
+            subtitle="line: middle half of the language pairs · dashed: chance",
+        ),
+        "Share of translations found by the counts of digits, Latin letters, other letters and marks.",
+    )

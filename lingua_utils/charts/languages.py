@@ -56,7 +56,8 @@ def _land() -> alt.Chart:
     path = Path(package.origin).parent / "map_data" / "WorldMap.json"
     world = json.loads(path.read_text(encoding="utf-8"))
     world["objects"] = {"land": world["objects"]["land"]}
-    outline = alt.InlineData(values=world, format=alt.TopoDataFormat(feature="land", type="topojson"))
+    # As text, which Altair does not copy and check number by number.
+    outline = alt.InlineData(values=json.dumps(world), format=alt.TopoDataFormat(feature="land", type="topojson"))
     return alt.Chart(outline).mark_geoshape(fill=theme.RULE, stroke=None)
 
 

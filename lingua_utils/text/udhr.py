@@ -22,6 +22,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lingua_utils import files
@@ -107,6 +108,7 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
     """One version of each language whose articles have the paragraphs that most have; and all others."""
     versions = _versions(folder)
     usual, _ = Counter(version.outline for version in versions).most_common(1)[0]
+    odd = _out_of_proportion([version for version in versions if version.outline == usual])
     chosen: dict[str, Version] = {}
     others = []
 
@@ -120,6 +122,8 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
             leave_out(version, _difference(version.outline, usual))
         elif not all(any(map(str.isalpha, text)) for _, text in version.paragraphs):
             leave_out(version, "a paragraph is missing: a mark stands in its place")
+        elif (n := odd[version.name]) > len(usual) / 10:
+            leave_out(version, f"{n} paragraphs are more than 2.5 times as long, or as short, as elsewhere")
         elif version.language in chosen:
             leave_out(version, f"{chosen[version.language].name} is of the same language and script")
         else:
@@ -128,9 +132,22 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
 
 
 def _preference(version: Version) -> tuple:
-    """Of one language: what is checked furthest, named for its language, and has the shortest name."""
+    """Of one language: checked furthest, plain title, named for the language, short name, latest spelling."""
     iso = (version.language or "").partition("_")[0]
-    return -version.stage, not version.name.startswith(iso), len(version.name), version.name
+    named = not version.name.startswith(iso), len(version.name), [-ord(letter) for letter in version.name]
+    return -version.stage, "(" in version.title, *named
+
+
+def _out_of_proportion(versions: list[Version]) -> dict[str, int]:
+    """How many paragraphs of each version are 2.5 times as long, or as short, as the others' let one expect.
+
+    So a version is found that has headings, or the next article, where a paragraph should be.
+    """
+    lengths = np.log([[len(text) + 1 for _, text in version.paragraphs] for version in versions])
+    lengths -= np.median(lengths, axis=1, keepdims=True)
+    lengths -= np.median(lengths, axis=0)
+    counts = (np.abs(lengths) > np.log(2.5)).sum(axis=1)
+    return dict(zip((version.name for version in versions), counts.tolist(), strict=True))
 
 
 def _difference(outline: tuple[str, ...], usual: tuple[str, ...]) -> str:
@@ -174,34 +191,33 @@ def _entries(path: Path) -> list[dict[str, str]]:
 
 
 # Scripts that are at times in the place of a language's likeliest, by what Unicode calls their letters.
-_SCRIPTS = {"LATIN": "Latn", "CYRILLIC": "Cyrl", "ARABIC": "Arab", "HEBREW": "Hebr", "CJK": "Hans"}
-_WITH_HAN = {"Hans", "Hant", "Jpan"}
+_SCRIPTS = {"LATIN": "Latn", "CYRILLIC": "Cyrl", "ARABIC": "Arab", "HEBREW": "Hebr"}
 
 
 def _language(entry: dict[str, str], paragraphs: tuple[tuple[str, str], ...]) -> str | None:
-    """Code of language and script: the package's script, else the likeliest, unless the text has another."""
+    """Code of language and script: the package's script, else that of the text, else the likeliest."""
     iso, tag = entry.get("iso6393", "und"), entry.get("bcp47", "und")
     if iso == "und":
         return None
-    for script in re.findall(r"[_-]([A-Za-z]{4})(?=[_-]|$)", f"{tag}-{entry['code']}"):
-        if code := find_language(f"{iso}_{script}"):
-            return code
-    likely = find_language(iso, likely=True)
-    written = _script_of(paragraphs)
-    if likely and written not in (None, likely[-4:]) and not {written, likely[-4:]} <= _WITH_HAN:
-        return find_language(f"{iso}_{written}")
-    return likely
+    scripts = re.findall(r"[_-]([A-Za-z]{4})(?=[_-]|$)", f"{tag}-{entry['code']}")
+    scripts += filter(None, [_script_of(paragraphs, iso)])
+    codes = (find_language(f"{iso}_{script}") for script in scripts)
+    return next(filter(None, codes), None) or find_language(iso, likely=True)
 
 
-def _script_of(paragraphs: tuple[tuple[str, str], ...]) -> str | None:
-    """The script of most letters, where it is one of those that are mistaken."""
-    letters = Counter(
-        unicodedata.name(letter, "?").partition(" ")[0]
-        for _, text in paragraphs[:10]
-        for letter in text
-        if letter.isalpha()
-    )
-    return _SCRIPTS.get(letters.most_common(1)[0][0]) if letters else None
+def _script_of(paragraphs: tuple[tuple[str, str], ...], iso: str) -> str | None:
+    """The script of most letters, where it is one that is mistaken, or one of the two of Chinese."""
+    letters = [letter for _, text in paragraphs[:10] for letter in text if letter.isalpha()]
+    names = Counter(unicodedata.name(letter, "?").partition(" ")[0] for letter in letters)
+    (name, _), *_ = names.most_common(1) or [("?", 0)]
+    if name == "CJK" and "HIRAGANA" not in names:
+        # Each of the two character sets has the characters of one of them.
+        simple, traditional = (
+            sum(bool(letter.encode(charset, "ignore")) for letter in letters)
+            for charset in ("gb2312", "big5")
+        )
+        return "Hani" if iso == "vie" else "Hans" if simple > traditional else "Hant"
+    return _SCRIPTS.get(name)
 
 
 class _Articles(HTMLParser):
