@@ -3,6 +3,7 @@
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from lingua_utils.charts import parts, theme
@@ -167,9 +168,9 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
         ``step``, ``language``, ``selectivity`` with ``low`` and ``high``, ``control``: the same of random
         neurons.
     """
-    rows = parts.with_names(
-        parts.with_steps(selectivity, ["language", "selectivity", "low", "high", "control"]), "language"
-    )
+    numbers = ["selectivity", "low", "high", "control"]
+    rows = parts.with_names(parts.with_steps(selectivity, ["language", *numbers]), "language")
+    rows = parts.averaged(rows, ["language", "step"], numbers)
     chart = parts.lines(
         parts.chart_of(rows[["language", "step", "selectivity", "low", "high", "control"]]),
         parts.step_axis(rows.step),
@@ -250,6 +251,10 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
         When a column is missing, or a layer is not in the table.
     """
     parts.need(projection, ["layer", "layer_index", "language", "sentence", "x", "y"])
+    # Of very many languages as many as have a colour, from all families.
+    codes = list(theme.labels(projection.language))
+    spaced = np.linspace(0, len(codes) - 1, min(theme.MANY, len(codes))).round().astype(int)
+    projection = projection[projection.language.isin([codes[at] for at in spaced])]
     extents = projection[["x", "y"]].abs().max(axis=1)
     whole = float(extents.max()) or 1.0
     rows = projection.assign(

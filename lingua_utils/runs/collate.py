@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils import files, hub
+from lingua_utils.measure.sums import OTHERS
 from lingua_utils.models.recipes import lab_folder
 from lingua_utils.runs import sheets
 from lingua_utils.runs.run import MANIFEST, read_manifest
@@ -64,7 +65,8 @@ def collate(
     DataFrame
         In front every setting, ``step`` and ``tokens`` (Int64; missing where the revision names none, which
         is then sorted last), ``published``, ``code``, and what the model is: ``model_type``,
-        ``n_parameters``, ``n_layers``, ``n_neurons``.
+        ``n_parameters``, ``n_layers``, ``n_neurons``. The table's own column of such a name is put behind
+        ``measured_``: ``n_sentences`` is what was asked for, ``measured_n_sentences`` what was measured.
 
     Raises
     ------
@@ -172,6 +174,7 @@ def outcomes(
 
     similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
     retrieval = retrieval.query("layer == 'all' and kind == 'all'")
+    retrieval = retrieval[retrieval.target != OTHERS]  # the mean of all other languages has no script
     retrieval = retrieval[list(map(different_script, retrieval.source, retrieval.target))]
     parts = [
         means(similarity, "SADS", "sads", "sads_low", "sads_high", "sads_null"),
@@ -316,7 +319,11 @@ def _identity(settings: Any) -> tuple:
 
 
 def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
-    """A run's table with its settings, progress and model in front."""
+    """A run's table with its settings, progress and model in front.
+
+    A column of the table that has one of their names, such as the number of sentences that were measured
+    beside that which was asked for, is put behind ``measured_``.
+    """
     step, tokens = (pd.array([n], dtype="Int64") for n in hub.progress(manifest["settings"]["revision"]))
     model = manifest.get("model", {})
     entry = manifest["tables"][table]
@@ -326,7 +333,8 @@ def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
         | {"code": [f"{entry['code'][:8]}+{entry['modules'][:8]}"]}
         | {name: [model.get(name)] for name in ("model_type", "n_parameters", "n_layers", "n_neurons")}
     )
-    own = frame[[name for name in frame if name not in leading]].reset_index(drop=True)
+    own = frame.rename(columns={name: f"measured_{name}" for name in frame if name in leading})
+    own = own.reset_index(drop=True)
     return leading.loc[[0] * len(frame)].reset_index(drop=True).join(own)
 
 
