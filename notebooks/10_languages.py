@@ -39,6 +39,7 @@ from scipy import stats
 from lingua_utils.charts import languages as draw
 from lingua_utils.charts import theme
 from lingua_utils.measure.intervals import clustered_regression, margin
+from lingua_utils.measure.sums import OTHERS
 from lingua_utils.runs import collate, sheets
 from lingua_utils.runs.settings import RunSettings
 from lingua_utils.text.languages import get_language
@@ -61,7 +62,7 @@ def of_declaration(name):
     try:
         whole = collate.collate(name, results, published, like=like, apart=apart)
     except FileNotFoundError:
-        return pd.DataFrame(columns=["model", "revision", "published"])
+        return pd.DataFrame(columns=["model", "revision", "target", "published"])
     return whole.assign(model=whole.model_id.str.rpartition("/")[2])
 
 
@@ -119,8 +120,7 @@ assert np.isclose(exact_test(12, 50, 3, 50), stats.fisher_exact(table, alternati
 def beside_twin(target):
     """How often each language finds its translation in `target`, by model and layer, beside the twin."""
     rows = retrieval[(retrieval.target == target) & (retrieval.kind == "all") & (retrieval.layer != "all")]
-    # Of fifty paragraphs all are the gallery.
-    rows = rows.assign(n=(1 / rows.chance).round()).assign(k=lambda row: (row.accuracy * row.n).round())
+    rows = rows.assign(n=rows.measured_n_sentences, k=(rows.accuracy * rows.measured_n_sentences).round())
     twin, model = (rows[(rows.revision == "untrained") == untrained] for untrained in (True, False))
     own = twin.set_index(["model", "layer", "source"])[["k", "n"]]
     all_read = own.groupby(level=["model", "layer"]).sum()
@@ -218,15 +218,15 @@ shown(seen_on_the_map, reach)
 # %% [markdown]
 # ## Layer by layer, family by family
 #
-# The same numbers as a strip: a line for each language, families one below the other.
-# Type a part of a name into the box to see some languages by name.
+# The same numbers as a strip: the means of each family, or a line for each language, families one below the other.
+# Type a part of a name, or of that of a family, to see some languages only.
 
 
 # %% tags=["hide-input"]
 def strips():
     """A strip of languages by layers for each model."""
     for model in models:
-        display(draw.strip(reach[reach.model == model], model, searched="sino"))
+        display(draw.strip(reach[reach.model == model], model))
 
 
 shown(strips, reach)
@@ -304,12 +304,12 @@ shown(seen_in_families, reach)
 def with_tokens(rows):
     """Rows of languages with their tokens, as a multiple of English and per byte, on log scales."""
     finished = tokens[tokens.revision != "untrained"]
-    sums = finished.groupby(["model", "language"])[["tokens", "bytes"]].sum()
-    english = sums.xs("eng_Latn", level="language").tokens
+    sums = finished.groupby(["model", "language"])[["measured_tokens", "bytes"]].sum()
+    english = sums.xs("eng_Latn", level="language").measured_tokens
     per_language = pd.DataFrame(
         {
-            "twice the tokens": np.log2(sums.tokens / english.reindex(sums.index, level="model")),
-            "twice the tokens per byte": np.log2(sums.tokens / sums.bytes),
+            "twice the tokens": np.log2(sums.measured_tokens / english.reindex(sums.index, level="model")),
+            "twice the tokens per byte": np.log2(sums.measured_tokens / sums.bytes),
         }
     )
     known = {"ten times the speakers": np.log10(rows.speakers), "Latin script": rows.latin.astype(float)}
@@ -440,11 +440,13 @@ shown(seen_in_residuals, fits)
 
 
 # %% tags=["hide-input"]
+others = reach_into(OTHERS) if (retrieval.get("target") == OTHERS).any() else retrieval[:0]
+
+
 def both_targets(model):
     """What each language finds in English and in the mean of all others, in the best layer for English."""
-    others = beside_twin("others").query("model == @model and layer == @best[@model]")
-    others = others.set_index("source").found.rename("others")
-    return at_best[at_best.model == model].join(others, on="language", how="inner")
+    keys = ["model", "layer", "language"]
+    return at_best[at_best.model == model].merge(others[[*keys, "found"]].rename(columns={"found": "others"}))
 
 
 def pivots():
@@ -454,7 +456,7 @@ def pivots():
         display(draw.against(both_targets(model), "found", "others", *axes, f"Two targets · {model}"))
 
 
-shown(pivots, reach)
+shown(pivots, others)
 
 
 # %% tags=["hide-input"]
@@ -472,7 +474,7 @@ def seen_in_pivots():
     return Markdown("**What we see.** " + "\n\n".join(lines))
 
 
-shown(seen_in_pivots, reach)
+shown(seen_in_pivots, others)
 
 # %% [markdown]
 # ## Two models

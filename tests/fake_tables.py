@@ -284,7 +284,7 @@ def declaration_languages() -> list[str]:
 
 
 def declaration() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Retrieval and tokens of two models and their untrained twins on the Declaration, without settings.
+    """Retrieval and tokens of two models and their untrained twins on the Declaration, collated.
 
     The second model finds half of what the first does; the twins read every sixth language.
     """
@@ -307,8 +307,16 @@ def declaration() -> tuple[pd.DataFrame, pd.DataFrame]:
         accuracy = random.binomial(N_PARAGRAPHS, share) / N_PARAGRAPHS
         low, high = wilson(accuracy, N_PARAGRAPHS)
         limits = {"accuracy_low": low, "accuracy_high": high, "mutual": accuracy / 2}
-        found.append(table.assign(accuracy=accuracy, **limits, chance=1 / N_PARAGRAPHS, kind="all"))
+        found.append(
+            table.assign(
+                accuracy=accuracy,
+                **limits,
+                chance=1 / N_PARAGRAPHS,
+                measured_n_sentences=N_PARAGRAPHS,
+                kind="all",
+            )
+        )
         pieces = grid(language=read, sentence=range(N_PARAGRAPHS)).assign(model_id=model, revision=revision)
         tokens = (30 * (4 - 3 * known[pieces.language].to_numpy())).astype(int)
-        counted.append(pieces.assign(tokens=tokens, bytes=100))
+        counted.append(pieces.assign(measured_tokens=tokens, bytes=100))
     return pd.concat(found, ignore_index=True), pd.concat(counted, ignore_index=True)

@@ -57,7 +57,9 @@ def _land() -> alt.Chart:
     world = json.loads(path.read_text(encoding="utf-8"))
     world["objects"] = {"land": world["objects"]["land"]}
     # As text, which Altair does not copy and check number by number.
-    outline = alt.InlineData(values=json.dumps(world), format=alt.TopoDataFormat(feature="land", type="topojson"))
+    outline = alt.InlineData(
+        values=json.dumps(world), format=alt.TopoDataFormat(feature="land", type="topojson")
+    )
     return alt.Chart(outline).mark_geoshape(fill=theme.RULE, stroke=None)
 
 
@@ -107,68 +109,27 @@ def world_map(reach: pd.DataFrame, layer: str, text: str) -> alt.LayerChart:
     )
 
 
-def strip(reach: pd.DataFrame, text: str, searched: str) -> alt.HConcatChart:
-    """Languages by layers as two maps: all, grouped by family; and with their names those searched for.
+def strip(reach: pd.DataFrame, text: str) -> alt.Chart:
+    """Families by layers as a heat map, or languages by layers; a box searches for some of them.
 
     Parameters
     ----------
     reach : DataFrame
-        One model: ``language``, ``name``, ``family``, ``layer``, ``layer_index``, ``found``, ``twin``.
+        One model: ``language``, ``layer``, ``layer_index``, ``found``, ``twin``.
     text : str
         The title.
-    searched : str
-        What the search box opens with; part of the name of a language or family, in any letters.
     """
-    keys = ["language", "name", "family"]
-    parts.need(reach, [*keys, "layer", "layer_index", "found", "twin"])
-    packed = parts.SliderTable.pack(reach, keys, ["found", "twin"], decimals=2)
-    table = pd.DataFrame(packed.records)
-    table["group"] = family_groups(table.family)
-    table["mean"] = table.found_at.map(lambda layers: sum(layer[0] for layer in layers) / len(layers))
-    table = table.sort_values(["group", "mean"], ascending=[True, False], ignore_index=True)
-    table["place"] = table.index
-    for name in ("found", "twin"):
-        table[f"{name}_at"] = table[f"{name}_at"].map(lambda layers: [layer[0] for layer in layers])
-    query = alt.param(
-        name="searched",
-        value=searched,
-        bind=alt.BindInput(input="search", name="language or family ", placeholder="at least two letters"),
-    )
-    base = alt.Chart(table.astype({"group": str}).drop(columns="mean")).transform_calculate(
-        layer=str(packed.layers)
-    )
-    colour = parts.shade("found_at", "translations found", "viridis", [0, 1], "%")
-    tooltip = [
-        *parts.tips("name", "family", "layer"),
-        alt.Tooltip("found_at:Q", title="found", format=".0%"),
-        alt.Tooltip("twin_at:Q", title="twin", format=".0%"),
-    ]
-
-    def squares(chart: alt.Chart, y: alt.Y) -> alt.Chart:
-        flat = chart.transform_flatten(["layer", "found_at", "twin_at"])
-        return flat.mark_rect().encode(parts.layer_axis(packed.layers), y, colour, tooltip=tooltip)
-
-    groups = table.groupby("group", observed=True).place.agg(["min", "median", "size"])
-    named = {int(row["median"]): f"{group} ({row['size']:.0f})" for group, row in groups.iterrows()}
-    axis = alt.Axis(values=list(named), labelExpr=f"{json.dumps(named)}[datum.value]", labelLimit=120)
-    whole = squares(base, alt.Y("place:O", title=None, axis=axis))
-    line = alt.Chart(alt.Data(values=[{"place": int(place)} for place in groups["min"]]))
-    line = line.mark_rule(color=theme.BASELINE).encode(alt.Y("place:O", bandPosition=0))
-    told = "lower(datum.name + ' ' + datum.family)"
-    found = base.transform_filter(f"length(searched) > 1 && indexof({told}, lower(searched)) >= 0")
-    chosen = squares(
-        found, alt.Y("name:N", title=None, sort=alt.SortField("place"), axis=alt.Axis(labelLimit=120))
-    )
-    panels = (
-        (whole + line).properties(width=190, height=alt.Step(3), title="All languages, by family"),
-        chosen.properties(width=190, height=alt.Step(15), title="Those searched for"),
-    )
+    values = list(_FOUND)
+    parts.need(reach, ["language", "layer", "layer_index", *values])
+    colour = parts.shade("found", "translations found", "viridis", [0, 1], "%")
+    drawn, packed, asked = parts.language_strips(reach, [], values, colour, parts.tips(**_FOUND))
     return parts.finish(
-        parts.fold(alt.hconcat(*panels)),
-        text,
-        f"Heat map of {len(table)} languages, grouped by family, by {len(packed.layers)} layers: share of "
-        "paragraphs that find their English translations. A search box shows some languages by name.",
-        query,
+        drawn,
+        packed.title(text, name_layer=False),
+        f"Heat map of {reach.language.nunique()} languages, or their families, by "
+        f"{len(packed.layers)} layers: share of paragraphs that find their English translations.",
+        *packed.sliders()[:1],
+        *asked,
     )
 
 

@@ -204,7 +204,7 @@ def language_scale(languages: Iterable[str]) -> alt.Scale:
     """Colour scale over the labels of these languages: each has its colour; of many, each family."""
     named = labels(languages)
     if len(named) > MANY:
-        colours = {label: _walk(family(code)) for code, label in named.items()}
+        colours = {label: family_colours([family(code)])[family(code)] for code, label in named.items()}
         return alt.Scale(domain=list(colours), range=list(colours.values()))
     return alt.Scale(domain=list(named.values()), range=list(language_colours(named).values()))
 

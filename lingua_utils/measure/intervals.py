@@ -237,7 +237,7 @@ class Regression:
     fitted : array [observation]
         Mean that the factors predict.
     within : float
-        Correlation of two residuals of one cluster, in [-1, 1].
+        Correlation of two residuals of one cluster, in [0, 1].
     """
 
     terms: pd.DataFrame
@@ -248,6 +248,14 @@ class Regression:
         """A coefficient with its interval."""
         row = self.terms.set_index("term").loc[term]
         return Estimate(row.estimate, row.low, row.high)
+
+
+class _Alike(Exchangeable):
+    """One correlation for all pairs of a cluster, at least 0: of many, none can be far below."""
+
+    def update(self, params: np.ndarray) -> None:
+        super().update(params)
+        self.dep_params = max(self.dep_params, 0.0)
 
 
 def clustered_regression(
@@ -289,7 +297,7 @@ def clustered_regression(
         raise ValueError(f"every outcome is {outcome[0]:g}: there is nothing to explain")
     if n_clusters <= n_terms:
         raise ValueError(f"{n_clusters} clusters are too few for {n_terms} coefficients with intervals")
-    alike = Exchangeable()
+    alike = _Alike()
     model = GEE(outcome, design, clusters, family=Binomial() if logit else Gaussian(), cov_struct=alike)
     fit = model.fit(maxiter=200, ctol=1e-4, cov_type="bias_reduced")
     estimate, error = fit.params.to_numpy(), fit.bse.to_numpy()

@@ -87,9 +87,9 @@ def collate(
             whole = whole[whole[name] == getattr(like, name)]
     if rows is not None:
         wanted = {_identity(row.settings.as_dict()) for row in rows}
-        whole = whole[[_identity(row) in wanted for row in whole[SETTINGS].to_dict("records")]]
-    repeated = {_identity(row) for row in repeated_weights(results, published)[SETTINGS].to_dict("records")}
-    whole = whole[[_identity(row) not in repeated for row in whole[SETTINGS].to_dict("records")]]
+        whole = whole[[run in wanted for run in _identities(whole)]]
+    repeated = set(_identities(repeated_weights(results, published)))
+    whole = whole[[run not in repeated for run in _identities(whole)]]
     if whole.empty:
         among = f" that agrees with {like.folder}" if like is not None else ""
         raise FileNotFoundError(
@@ -214,8 +214,8 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
         for table in stage.published if asking else ():
             everything = (*SETTINGS, "code")
             collated[table] = collate(table, results, rows=asking, apart=everything).drop(columns="published")
-            there = {_identity(row) for row in collated[table][SETTINGS].to_dict("records")}
-            repeated = {_identity(row) for row in repeated_weights(results)[SETTINGS].to_dict("records")}
+            there = set(_identities(collated[table]))
+            repeated = set(_identities(repeated_weights(results)))
             for row in asking:
                 if _identity(row.settings.as_dict()) not in there | repeated:
                     raise FileNotFoundError(f"no table {table!r} of run {row.settings.folder}: run it first")
@@ -318,6 +318,11 @@ def _identity(settings: Any) -> tuple:
     return tuple(settings[name] for name in SETTINGS if name not in _HOW)
 
 
+def _identities(table: pd.DataFrame) -> list[tuple]:
+    """The identity of the run that each row is of."""
+    return list(zip(*(table[name] for name in SETTINGS if name not in _HOW), strict=True))
+
+
 def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
     """A run's table with its settings, progress and model in front.
 
@@ -351,7 +356,7 @@ def _published(table: str, folder: str | Path | None, done: Sequence[tuple]) -> 
     kept = _read_published(table, folder)
     if kept is None or kept.empty:
         return pd.DataFrame(columns=SETTINGS)
-    return kept[[_identity(row) not in done for row in kept[SETTINGS].to_dict("records")]]
+    return kept[[run not in done for run in _identities(kept)]]
 
 
 def main() -> None:
