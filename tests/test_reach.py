@@ -54,9 +54,8 @@ def chapter(tmp_path_factory, tables) -> dict:
 
 def test_a_language_stands_beside_its_own_twin_or_else_beside_all_that_the_twin_read(chapter, tables):
     reach = chapter["reach"].query("model == 'gemma-3-270m' and layer == '3'").set_index("language")
-    twin = tables["retrieval"].query(
-        "model_id == 'pypi/gemma-3-270m' and revision == 'untrained' and layer == '3' and target == 'eng_Latn'"
-    )
+    of_gemma = tables["retrieval"].query("model_id == 'pypi/gemma-3-270m' and target == 'eng_Latn'")
+    twin = of_gemma.query("revision == 'untrained' and layer == '3'")
     own = twin.set_index("source").accuracy
     read = reach.index.isin(own.index)
     assert 0 < read.sum() < len(reach) == 365
@@ -135,7 +134,7 @@ def test_tokens_are_counted_as_multiples_of_those_of_english(chapter, tables):
 
 def test_more_tokens_go_with_less_found_where_that_was_planted(chapter):
     fits = chapter["fits"].query("term == 'twice the tokens'")
-    assert (fits.high < 1).all() and set(fits.fit) == {"alone", "all together", "without speakers"}
+    assert (fits.high < 1).all() and {"alone", "all together", "without speakers"} <= set(fits.fit)
     nothing = chapter["fits"].query("term == 'ten times the speakers' and fit == 'all together'")
     assert ((nothing.low < 1) & (nothing.high > 1)).all()
 
