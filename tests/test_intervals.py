@@ -211,13 +211,13 @@ def in_families(seed: int) -> tuple[np.ndarray, pd.DataFrame]:
 
 def test_a_regression_on_families_finds_what_was_planted_and_as_often_as_its_intervals_say():
     planted = {"intercept": -0.6, "some": 0.8, "none": 0.0}
-    terms = [clustered_regression(*in_families(seed), FAMILIES).terms.set_index("term") for seed in range(40)]
+    terms = [clustered_regression(*in_families(seed), FAMILIES).terms.set_index("term") for seed in range(20)]
     for name, truth in planted.items():
         estimates = np.array([term.estimate[name] for term in terms])
-        assert estimates.mean() == pytest.approx(truth, abs=0.08)
+        assert estimates.mean() == pytest.approx(truth, abs=0.1)
         held = [term.low[name] <= truth <= term.high[name] for term in terms]
-        # Of 40 intervals that hold 95 times in 100, 34 or more do, all but once in 100.
-        assert sum(held) >= 34
+        # Of 20 intervals that hold 95 times in 100, 16 or more do, all but three times in 1,000.
+        assert sum(held) >= 16
 
 
 def test_treating_relatives_as_strangers_makes_intervals_too_narrow():
