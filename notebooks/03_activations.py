@@ -132,10 +132,12 @@ run.activations()
 # %%
 @run.table
 def tokens():
-    """Content tokens of each sentence in each language."""
-    captured = run.activations()
-    for language, counts in zip(captured.languages, captured.n_tokens, strict=True):
-        yield pd.DataFrame({"language": language, "sentence": range(len(counts)), "tokens": counts})
+    """Content tokens of each sentence in each language, and its bytes in UTF-8."""
+    captured, texts = run.activations(), run.corpus().texts
+    for language, counts, sentences in zip(captured.languages, captured.n_tokens, texts, strict=True):
+        lengths = [len(sentence.encode()) for sentence in sentences]
+        columns = {"sentence": range(len(counts)), "tokens": counts, "bytes": lengths}
+        yield pd.DataFrame({"language": language} | columns)
 
 
 # %% tags=["hide-input"]

@@ -1,11 +1,15 @@
 """Small made-up tables with the columns of the real ones, for the tests of charts and pages."""
 
+import csv
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lingua_utils.charts import theme
+from lingua_utils.measure.intervals import wilson
+from lingua_utils.text import languages as registry
 from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
@@ -311,3 +315,52 @@ def selectivity_by_step(languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
     """What silencing costs at every checkpoint."""
     table = grid(model_id=MODELS[:1], step=STEPS, language=languages)
     return table.assign(selectivity=0.1, low=0.05, high=0.15, control=0.01)
+
+
+REACHING = ("pypi/gemma-3-270m", "pypi/smollm2-135m")
+N_PARAGRAPHS = 50
+
+
+def declaration_languages() -> list[str]:
+    """Codes of the languages of the Declaration, in the order of the file."""
+    with (Path(registry.__file__).parent / "languages.csv").open(encoding="utf-8", newline="") as lines:
+        return [row["code"] for row in csv.DictReader(lines)]
+
+
+def declaration() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Retrieval and tokens of two models and their untrained twins on the Declaration, collated.
+
+    The second model finds half of what the first does; the twins read every sixth language.
+    """
+    random = np.random.default_rng(0)
+    codes = declaration_languages()
+    known = pd.Series(random.beta(0.5, 0.7, len(codes)), codes)
+    found, counted = [], []
+    for (at, model), revision in itertools.product(enumerate(REACHING), ("untrained", "main")):
+        layers = ["all", *map(str, range(6 + 2 * at))]
+        trained = revision == "main"
+        read = codes if trained else sorted({"eng_Latn", *codes[::6]})
+        table = grid(
+            layer=[(name, index - 1) for index, name in enumerate(layers)],
+            target=("eng_Latn", "others"),
+            source=read,
+        )
+        table = table[table.source != table.target].assign(model_id=model, revision=revision)
+        height = 1 - (table.layer_index / len(layers) - 0.5).abs()
+        share = 0.02 + trained * 0.95 * height / (1 + at) * known[table.source].to_numpy()
+        accuracy = random.binomial(N_PARAGRAPHS, share) / N_PARAGRAPHS
+        low, high = wilson(accuracy, N_PARAGRAPHS)
+        limits = {"accuracy_low": low, "accuracy_high": high, "mutual": accuracy / 2}
+        found.append(
+            table.assign(
+                accuracy=accuracy,
+                **limits,
+                chance=1 / N_PARAGRAPHS,
+                measured_n_sentences=N_PARAGRAPHS,
+                kind="all",
+            )
+        )
+        pieces = grid(language=read, sentence=range(N_PARAGRAPHS)).assign(model_id=model, revision=revision)
+        tokens = (30 * (4 - 3 * known[pieces.language].to_numpy())).astype(int)
+        counted.append(pieces.assign(measured_tokens=tokens, bytes=100))
+    return pd.concat(found, ignore_index=True), pd.concat(counted, ignore_index=True)

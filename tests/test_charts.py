@@ -445,6 +445,20 @@ def test_the_default_languages_have_ten_different_colours():
     assert len(set(theme.language_colours(DEFAULT_LANGUAGES).values())) == len(DEFAULT_LANGUAGES)
 
 
+FAMILIES = sorted({language.family for language in LANGUAGES.values()})
+
+
+def test_a_family_has_one_colour_whoever_stands_beside_it():
+    alone = {family: theme.family_colours([family])[family] for family in FAMILIES}
+    assert theme.family_colours(reversed(FAMILIES)) == alone and len(FAMILIES) > 10
+
+
+def test_the_largest_families_have_colours_of_their_own():
+    largest = theme.family_colours(["Indo-European", "Atlantic-Congo", "Austronesian", "Turkic", "Uralic"])
+    assert len(set(largest.values())) == 5
+    assert set(largest.values()).isdisjoint(theme.family_colours(set(FAMILIES) - set(largest)).values())
+
+
 def test_any_number_of_names_gets_as_many_colours():
     names = [*theme.RULES, *(f"rule {number}" for number in range(20))]
     scale = theme.series_scale(names)
@@ -455,7 +469,8 @@ def test_any_number_of_names_gets_as_many_colours():
 @pytest.mark.parametrize("background", [1.0, 0.0060], ids=["light", "dark"])
 def test_every_colour_can_be_seen_on_both_backgrounds(background):
     series = theme.series_scale(f"model {number}" for number in range(20)).range
-    for colour in [*theme.language_colours(LANGUAGES).values(), *series, theme.INK, theme.BASELINE]:
+    of_languages = [*theme.language_colours(LANGUAGES).values(), *theme.family_colours(FAMILIES).values()]
+    for colour in [*of_languages, *series, theme.INK, theme.BASELINE]:
         rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
         light, dark = sorted((theme.relative_luminance(rgb), background), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 2.9, colour
