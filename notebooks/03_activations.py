@@ -54,7 +54,7 @@ training_seed: int = 0  # of a lab model or an untrained twin: the seed of its w
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless
@@ -132,10 +132,12 @@ run.activations()
 # %%
 @run.table
 def tokens():
-    """Content tokens of each sentence in each language."""
-    captured = run.activations()
-    for language, counts in zip(captured.languages, captured.n_tokens, strict=True):
-        yield pd.DataFrame({"language": language, "sentence": range(len(counts)), "tokens": counts})
+    """Content tokens of each sentence in each language, and its bytes in UTF-8."""
+    captured, texts = run.activations(), run.corpus().texts
+    for language, counts, sentences in zip(captured.languages, captured.n_tokens, texts, strict=True):
+        lengths = [len(sentence.encode()) for sentence in sentences]
+        columns = {"sentence": range(len(counts)), "tokens": counts, "bytes": lengths}
+        yield pd.DataFrame({"language": language} | columns)
 
 
 # %% tags=["hide-input"]
@@ -203,29 +205,26 @@ def token_counts(tokenizer, texts):
 
 
 # %%
+def found_by_counts(counts, languages):
+    """Share of translations found by counts of tokens, within a script and across; quartiles over pairs."""
+    found = retrieval(counts, languages, gallery=run.settings.gallery, seed=run.seed)
+    across = found.source.combine(found.target, different_script)
+    for scripts, part in found.groupby(across.map({False: "the same script", True: "different scripts"})):
+        low, high = part.accuracy.quantile([0.25, 0.75])
+        shares = {"found": part.accuracy.mean(), "found_low": low, "found_high": high}
+        yield {"scripts": scripts, **shares, "chance": part.chance.iloc[0]}
+
+
 @run.table
 def shared_tokens():
-    """Translations found by the counts of their tokens, by kind of token; the quartiles are over pairs."""
+    """Translations found by the counts of their tokens alone, by kind of token, in up to 30 languages."""
     text = run.corpus().select(slice(0, run.settings.gallery))
-    languages = text.languages[:30]
     counts, kinds = token_counts(run.loaded.tokenizer, text.texts[:30])
-    for kind in ("all", *(kind for kind in KINDS if kind in kinds)):
+    n_tokens = pd.Series(kinds).value_counts()
+    for kind in ("all", *(kind for kind in KINDS if kind in n_tokens)):
         chosen = counts if kind == "all" else counts[..., kinds == kind]
-        found = retrieval(chosen, gallery=run.settings.gallery, seed=run.seed)
-        pairs = [
-            (languages[int(a)], languages[int(b)]) for a, b in zip(found.source, found.target, strict=True)
-        ]
-        for across, part in found.groupby([different_script(*pair) for pair in pairs]):
-            low, high = part.accuracy.quantile([0.25, 0.75])
-            shares = {"found": part.accuracy.mean(), "found_low": low, "found_high": high}
-            where = "different scripts" if across else "the same script"
-            yield {
-                "tokens": kind,
-                "scripts": where,
-                "n_tokens": chosen.shape[-1],
-                **shares,
-                "chance": part.chance.iloc[0],
-            }
+        for shares in found_by_counts(chosen, text.languages[:30]):
+            yield {"tokens": kind, "n_tokens": chosen.shape[-1], **shares}
 
 
 # %% tags=["hide-input"]

@@ -1,11 +1,15 @@
 """Small made-up tables with the columns of the real ones, for the tests of charts and pages."""
 
+import csv
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lingua_utils.charts import theme
+from lingua_utils.measure.intervals import wilson
+from lingua_utils.text import languages as registry
 from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 MODELS = ("lab/bloom-m", "lab/bloom-m-monolingual")
@@ -65,6 +69,50 @@ def retrieval(models=MODELS[:1], steps=STEPS, layers=LAYERS, languages=DEFAULT_L
     table = table[table.source != table.target]
     accuracy = 0.01 + 0.05 * np.log1p(table.step) + 0.01 * number(table.source + table.target)
     return collated(table.assign(accuracy=accuracy.clip(upper=1), mutual=0.1, chance=0.01, n_sentences=100))
+
+
+def measured(model_id="org/real", step=None, layers=range(3), seed=0, size=270e6, **values) -> pd.DataFrame:
+    """Measures of one run by layer and over all: SADS, LRDS and translations found, each within 0.01.
+
+    ``values`` are numbers or one for each layer; the mean stands for all layers together.
+    """
+    rows = []
+    for name, value in values.items():
+        by_layer = np.broadcast_to(value, len(layers))
+        places = [*zip(map(str, layers), layers, by_layer, strict=True), ("all", -1, by_layer.mean())]
+        table = pd.DataFrame(places, columns=["layer", "layer_index", "value"])
+        rows.append(table.assign(measure=name.replace("_", " ")))
+    table = pd.concat(rows, ignore_index=True)
+    revision = "main" if step is None else f"step{step:06}"
+    table = table.assign(model_id=model_id, training_seed=seed, revision=revision, n_parameters=size)
+    table["step"] = pd.array([step] * len(table), dtype="Int64")
+    table = table.assign(low=table.value - 0.01, high=table.value + 0.01)
+    return table.assign(null_low=-0.005, null_high=0.005, limit=0.008)
+
+
+def front() -> pd.DataFrame:
+    """What the figure of the first page shows, with two trainings of the lab's model."""
+    values = {"SADS": [0.1, 0.4, 0.1], "LRDS": [0.3, 0.1, 0.4], "translations_found": [0.2, 0.9, 0.3]}
+    real = measured("pypi/real", **values).assign(part="real", series="model")
+    twin = measured("pypi/real", step=0, SADS=0.01, LRDS=0.02, translations_found=0.02)
+    parts = [real, twin.assign(part="real", series="untrained twin")]
+    parts = [part[part.layer != "all"] for part in parts]
+    for at, (model, series) in enumerate(zip(MODELS, ("model", "control"), strict=True)):
+        for seed, step in itertools.product((0, 1), STEPS):
+            height = 0.1 + 0.0001 * step * (1 - at)
+            run = measured(model, step, seed=seed, SADS=height, LRDS=height, translations_found=height)
+            parts.append(run[run.layer == "all"].assign(part="lab", series=series))
+    return pd.concat(parts, ignore_index=True)
+
+
+def beside_twin() -> pd.DataFrame:
+    """A model less its untrained twin, and one whose twin was not measured; over all layers."""
+    real = measured("pypi/real", SADS=0.3, LRDS=0.2, translations_found=0.5)
+    gains = dict(twin=0.1, gain=real.value - 0.1, gain_low=real.value - 0.12, gain_high=real.value - 0.08)
+    alone = measured("org/alone", SADS=0.2, LRDS=0.2, translations_found=0.5)
+    parts = [real.assign(**gains), alone.assign(**dict.fromkeys(gains, np.nan))]
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(model_id=table.model_id.str.removeprefix("org/"))[table.layer == "all"]
 
 
 def scales(layers=LAYERS) -> pd.DataFrame:
@@ -267,3 +315,52 @@ def selectivity_by_step(languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
     """What silencing costs at every checkpoint."""
     table = grid(model_id=MODELS[:1], step=STEPS, language=languages)
     return table.assign(selectivity=0.1, low=0.05, high=0.15, control=0.01)
+
+
+REACHING = ("pypi/gemma-3-270m", "pypi/smollm2-135m")
+N_PARAGRAPHS = 50
+
+
+def declaration_languages() -> list[str]:
+    """Codes of the languages of the Declaration, in the order of the file."""
+    with (Path(registry.__file__).parent / "languages.csv").open(encoding="utf-8", newline="") as lines:
+        return [row["code"] for row in csv.DictReader(lines)]
+
+
+def declaration() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Retrieval and tokens of two models and their untrained twins on the Declaration, collated.
+
+    The second model finds half of what the first does; the twins read every sixth language.
+    """
+    random = np.random.default_rng(0)
+    codes = declaration_languages()
+    known = pd.Series(random.beta(0.5, 0.7, len(codes)), codes)
+    found, counted = [], []
+    for (at, model), revision in itertools.product(enumerate(REACHING), ("untrained", "main")):
+        layers = ["all", *map(str, range(6 + 2 * at))]
+        trained = revision == "main"
+        read = codes if trained else sorted({"eng_Latn", *codes[::6]})
+        table = grid(
+            layer=[(name, index - 1) for index, name in enumerate(layers)],
+            target=("eng_Latn", "others"),
+            source=read,
+        )
+        table = table[table.source != table.target].assign(model_id=model, revision=revision)
+        height = 1 - (table.layer_index / len(layers) - 0.5).abs()
+        share = 0.02 + trained * 0.95 * height / (1 + at) * known[table.source].to_numpy()
+        accuracy = random.binomial(N_PARAGRAPHS, share) / N_PARAGRAPHS
+        low, high = wilson(accuracy, N_PARAGRAPHS)
+        limits = {"accuracy_low": low, "accuracy_high": high, "mutual": accuracy / 2}
+        found.append(
+            table.assign(
+                accuracy=accuracy,
+                **limits,
+                chance=1 / N_PARAGRAPHS,
+                measured_n_sentences=N_PARAGRAPHS,
+                kind="all",
+            )
+        )
+        pieces = grid(language=read, sentence=range(N_PARAGRAPHS)).assign(model_id=model, revision=revision)
+        tokens = (30 * (4 - 3 * known[pieces.language].to_numpy())).astype(int)
+        counted.append(pieces.assign(measured_tokens=tokens, bytes=100))
+    return pd.concat(found, ignore_index=True), pd.concat(counted, ignore_index=True)

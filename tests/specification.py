@@ -24,7 +24,8 @@ def data_sets(chart: alt.TopLevelMixin) -> list[list[dict]]:
     specification = chart.to_dict()
     inline = [part["values"] for part in parts(specification) if isinstance(part.get("values"), list)]
     tables = [rows for rows in inline if rows and isinstance(rows[0], dict)]
-    return tables + list(specification.get("datasets", {}).values())
+    # A map is a data set too, as text.
+    return tables + [rows for rows in specification.get("datasets", {}).values() if isinstance(rows, list)]
 
 
 def fields(chart: alt.TopLevelMixin) -> str:

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 import vl_convert
 from fake_tables import MODELS
-from specification import data_sets, fields, rows_of
+from specification import data_sets, fields, parts, rows_of
 
 from lingua_utils.charts import (
     ablation,
     activations,
     evolution,
+    front,
     lab,
     regions,
     scaling,
@@ -118,6 +119,13 @@ CHARTS = {
         "sads_null_limit",
     ),
     "selectivity_by_step": (evolution.selectivity_by_step, fake_tables.selectivity_by_step, "control"),
+    "real_beside_lab": (front.real_beside_lab, fake_tables.front, "part"),
+    "real_beside_lab without a real model": (
+        front.real_beside_lab,
+        lambda: fake_tables.front().query("part == 'lab'"),
+        "step",
+    ),
+    "beside_twin": (scaling.beside_twin, fake_tables.beside_twin, "gain_low"),
     "scores_by_model": (scaling.scores_by_model, fake_tables.finished, "sads_null"),
     "scores_by_depth": (scaling.scores_by_depth, fake_tables.finished, "layer_index"),
     "scores_against_size": (scaling.scores_against_size, fake_tables.finished, "n_parameters"),
@@ -333,6 +341,51 @@ def test_two_runs_of_one_model_are_refused_with_its_name():
         scaling.scores_by_depth(pd.concat([fake_tables.finished()] * 2))
 
 
+def test_trainings_of_one_model_are_lines_of_their_own_in_its_colour():
+    table = pd.concat([fake_tables.finished().assign(training_seed=seed) for seed in (0, 1)])
+    chart = scaling.scores_by_depth(table)
+    rows = rows_of(chart).query("model == 'org/small' and score == 'SADS · same meaning'")
+    assert rows.groupby("training_seed").size().tolist() == [3, 3]
+    details = [part["detail"] for part in parts(chart.to_dict()) if "detail" in part]
+    assert details and all("training_seed" in json.dumps(detail) for detail in details)
+
+
+def test_the_first_figure_has_a_column_for_each_part_that_there_is():
+    def shown(table):
+        return [column.title.text for column in front.real_beside_lab(table).hconcat]
+
+    table = fake_tables.front()
+    assert shown(table) == ["real, a real model, layer by layer", "bloom-m, trained here, step by step"]
+    assert shown(table[table.part == "real"]) == ["real, a real model, layer by layer"]
+
+
+def test_both_parts_of_the_first_figure_have_one_scale_for_each_measure():
+    columns = front.real_beside_lab(fake_tables.front()).to_dict()["hconcat"]
+    panels = [[panel["layer"][-1]["encoding"]["y"] for panel in column["vconcat"]] for column in columns]
+    domains = [[y["scale"]["domain"] for y in column] for column in panels]
+    assert domains[0] == domains[1]
+    assert [high for _, high in domains[0]] == pytest.approx([0.41, 0.91, 0.41])
+
+
+def test_a_score_less_its_twin_stands_beside_the_score_with_the_twin_at_zero():
+    rows = rows_of(scaling.beside_twin(fake_tables.beside_twin()))
+    rows = rows[rows.measure == "SADS"].set_index(["model", "shown"])
+    assert rows.value.round(3).to_dict() == {
+        ("alone", "as measured"): 0.2,
+        ("real", "as measured"): 0.3,
+        ("real", "less its untrained twin"): 0.2,
+    }
+    assert rows.of_twin[("real", "as measured")] == pytest.approx(0.1)
+    assert rows.of_twin[("real", "less its untrained twin")] == 0
+
+
+def test_a_mean_over_trainings_is_shown_where_all_were_measured():
+    table = fake_tables.outcomes()
+    table = table[(table.training_seed == 0) | table.step.isin((0, 1200))]
+    rows = rows_of(evolution.models_side_by_side(table))
+    assert sorted(set(rows.step)) == [0, 1200] and set(rows.seeds) == {2}
+
+
 def test_depth_runs_from_zero_to_one_in_every_model_and_stack():
     deep = fake_tables.finished(layers=fake_tables.PAIRED_LAYERS).query("model_id == 'org/large'")
     shallow = fake_tables.finished().query("model_id == 'org/small'")
@@ -392,6 +445,20 @@ def test_the_default_languages_have_ten_different_colours():
     assert len(set(theme.language_colours(DEFAULT_LANGUAGES).values())) == len(DEFAULT_LANGUAGES)
 
 
+FAMILIES = sorted({language.family for language in LANGUAGES.values()})
+
+
+def test_a_family_has_one_colour_whoever_stands_beside_it():
+    alone = {family: theme.family_colours([family])[family] for family in FAMILIES}
+    assert theme.family_colours(reversed(FAMILIES)) == alone and len(FAMILIES) > 10
+
+
+def test_the_largest_families_have_colours_of_their_own():
+    largest = theme.family_colours(["Indo-European", "Atlantic-Congo", "Austronesian", "Turkic", "Uralic"])
+    assert len(set(largest.values())) == 5
+    assert set(largest.values()).isdisjoint(theme.family_colours(set(FAMILIES) - set(largest)).values())
+
+
 def test_any_number_of_names_gets_as_many_colours():
     names = [*theme.RULES, *(f"rule {number}" for number in range(20))]
     scale = theme.series_scale(names)
@@ -402,7 +469,8 @@ def test_any_number_of_names_gets_as_many_colours():
 @pytest.mark.parametrize("background", [1.0, 0.0060], ids=["light", "dark"])
 def test_every_colour_can_be_seen_on_both_backgrounds(background):
     series = theme.series_scale(f"model {number}" for number in range(20)).range
-    for colour in [*theme.language_colours(LANGUAGES).values(), *series, theme.INK, theme.BASELINE]:
+    of_languages = [*theme.language_colours(LANGUAGES).values(), *theme.family_colours(FAMILIES).values()]
+    for colour in [*of_languages, *series, theme.INK, theme.BASELINE]:
         rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
         light, dark = sorted((theme.relative_luminance(rgb), background), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 2.9, colour

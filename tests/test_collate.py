@@ -149,6 +149,22 @@ def test_training_seeds_stand_side_by_side(results):
     assert table[table.model_id == "lab/bloom-m"].training_seed.unique().tolist() == [0, 1]
 
 
+# ---- ends and beginnings --------------------------------------------------------------------------------
+
+
+def test_a_finished_model_is_its_last_checkpoint_and_never_an_untrained_one():
+    steps = {"untrained": 0, "step000008": 8, "step000032": 32, "main": None}
+    of = {"org/a": list(steps), "org/b": ["untrained"], "lab/c": ["step000008", "step000032"]}
+    rows = [(name, 0, revision, steps[revision]) for name, revisions in of.items() for revision in revisions]
+    rows += [("lab/c", 1, "step000008", 8)]
+    table = pd.DataFrame(rows, columns=["model_id", "training_seed", "revision", "step"]).astype(
+        {"step": "Int64"}
+    )
+    ends = collate.finished(table)[["model_id", "training_seed", "revision"]].to_numpy().tolist()
+    assert ends == [["org/a", 0, "main"], ["lab/c", 0, "step000032"], ["lab/c", 1, "step000008"]]
+    assert collate.untrained(table).model_id.tolist() == ["org/a", "org/b"]
+
+
 # ---- publishing -----------------------------------------------------------------------------------------
 
 

@@ -163,11 +163,21 @@ def test_tags_are_those_of_bcp_47():
     assert all(langcodes.tag_is_valid(language.tag) for language in LANGUAGES.values())
 
 
+def test_speakers_are_counted_in_whatever_script_and_unknown_where_cldr_has_none():
+    codes = ("eng_Latn", "zho_Hans", "zho_Hant", "mlt_Latn")
+    speakers = {code: get_language(code).speakers for code in codes}
+    assert speakers["zho_Hans"] == speakers["zho_Hant"] > 1e9 and speakers["eng_Latn"] > 1e9
+    assert 2e5 < speakers["mlt_Latn"] < 1e6
+    assert get_language("plt_Latn").speakers == langcodes.get("mg").speaking_population() > 1e7
+    assert get_language("cot_Latn").speakers is None
+
+
 def test_pairs_differ_in_script_or_in_a_family_that_is_known():
     assert different_script("hin_Deva", "urd_Arab") and not different_script("eng_Latn", "vie_Latn")
     assert not different_script("zho_Hans", "zho_Hant") and not different_script("jpn_Jpan", "zho_Hans")
     assert different_family("eng_Latn", "vie_Latn") and not different_family("hin_Deva", "urd_Arab")
     assert different_family("ewe_Latn", "eng_Latn") and not different_family("cop_Copt", "eng_Latn")
+    assert not different_family("epo_Latn", "vie_Latn")
 
 
 @pytest.mark.parametrize("make", [phrasebook.parallel_sentences, world.parallel_sentences])
@@ -230,6 +240,8 @@ def test_every_language_of_the_file_has_a_family_an_area_and_a_place_but_the_con
     ("code", "area", "latitude", "longitude"),
     [
         ("isl_Latn", "Eurasia", 63, -17),
+        ("ace_Latn", "Papunesia", 4, 97),
+        ("zgh_Tfng", "Africa", 32, -6),
         ("swh_Latn", "Africa", -8, 37),
         ("quy_Latn", "South America", -14, -74),
         ("fij_Latn", None, None, None),

@@ -3,11 +3,15 @@
 import hashlib
 import io
 import tarfile
+import unicodedata
+from collections import Counter
 
+import langcodes
 import pytest
 
 from lingua_utils import files
 from lingua_utils.text import corpus, udhr
+from lingua_utils.text.languages import get_language
 
 # An outline of three articles, the second with two paragraphs; sentences of our own.
 ENGLISH = {"1": ["One is &amp; stays one."], "2": ["Two is\n  two.", "Two again."], "3": ["Three."]}
@@ -54,6 +58,7 @@ def folder(tmp_path):
         ("013", "und", "und", 4, ENGLISH),
         ("fra", "fr", "fra", 4, ENGLISH | {"2": ["Une seule."]}),
         ("ita", "it", "ita", 4, {}),
+        ("sco_copy", "sco", "sco", 4, ENGLISH),
     )
 
 
@@ -78,6 +83,7 @@ def test_a_version_that_is_left_out_is_listed_with_the_reason(folder):
         "013": "its language has no code of ISO 639-3",
         "fra": "other paragraphs in 1 articles: 2 (1 for 2)",
         "ita": "no articles",
+        "sco_copy": "eng has the same text",
     }
 
 
@@ -143,3 +149,20 @@ def test_the_package_itself_gives_fifty_paragraphs_in_some_350_languages():
     texts = udhr.read(REAL)
     assert len(texts) > 340 and {len(paragraphs) for paragraphs in texts.values()} == {50}
     assert len(udhr.left_out(REAL)) + len(texts) == 532
+    assert len(set(map(tuple, texts.values()))) == len(texts)
+
+
+@pytest.mark.skipif(not udhr.is_udhr(REAL), reason="the package udhr is not here: make texts")
+def test_every_text_of_the_package_is_in_the_script_of_its_code():
+    names = {"Bangla": "BENGALI", "Simplified": "CJK", "Han": "CJK", "Japanese": "HIRAGANA"}
+    for code, texts in udhr.read(REAL).items():
+        letters = Counter(unicodedata.name(c).split()[0] for text in texts for c in text if c.isalpha())
+        script = langcodes.Language.make(script=code[-4:]).script_name().split()[0]
+        assert letters.most_common(1)[0][0] == names.get(script, script.upper()), code
+
+
+@pytest.mark.skipif(not udhr.is_udhr(REAL), reason="the package udhr is not here: make texts")
+def test_every_language_of_the_package_has_a_family_and_a_place_but_the_constructed():
+    languages = [get_language(code) for code in udhr.read(REAL)]
+    assert "unknown" not in {language.family for language in languages}
+    assert {lang.code for lang in languages if lang.latitude is None} == {"epo_Latn", "ina_Latn"}

@@ -129,7 +129,8 @@ def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
     Parameters
     ----------
     outcomes : DataFrame
-        ``model_id``, ``training_seed``, ``step``, ``outcome`` (its name), ``value``, ``null``.
+        ``model_id``, ``training_seed``, ``step``, ``outcome`` (its name), ``value``, ``null``. Of a model
+        those checkpoints are shown at which most of its trainings were measured.
     """
     table = parts.with_steps(outcomes, ["training_seed", "outcome", "value", "null"])
     groups = table.groupby(["model", "outcome", "step"], sort=False)
@@ -140,6 +141,8 @@ def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
         null=("null", "mean"),
         seeds=("value", "size"),
     ).reset_index()
+    # A mean over fewer trainings than at the next checkpoint would be a step that no training made.
+    rows = rows[rows.seeds == rows.groupby(["model", "outcome"]).seeds.transform("max")]
     drawn = parts.lines(
         parts.chart_of(rows),
         parts.step_axis(rows.step),

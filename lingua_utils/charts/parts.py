@@ -18,6 +18,7 @@ FINAL = 2**62
 STACKS = ("encoder", "decoder")
 PANEL = 260  # width of one of several panels, of which two stand side by side, and one fills a phone
 HEIGHT = 300
+LARGEST = 12  # families on the axes of a map of families by families
 FAMILY, OTHERS = "family", "others"  # what very many languages are compared with, beside a pivot
 SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
 BANDS = "bands: 95 % intervals · grey: shuffled sentences"
@@ -89,10 +90,15 @@ def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     )
 
 
+def short(model_id: str) -> str:
+    """A model's name in charts: of the lab's and of those that come as packages without the prefix."""
+    return model_id.removeprefix("lab/").removeprefix("pypi/")
+
+
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a short ``model`` name: what the lab trains goes without its prefix."""
+    """The table with a short ``model`` name."""
     need(table, ["model_id"])
-    return table.assign(model=table.model_id.str.removeprefix("lab/"))
+    return table.assign(model=table.model_id.map(short))
 
 
 def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -418,6 +424,10 @@ def silenced_beside_control(
     """
     own = table.region_language == table.text_language
     rows = with_names(table, "region_language", "text_language")
+    for column in ("region_language", "text_language"):
+        if table[column].nunique() > theme.MANY:
+            largest = list(dict.fromkeys(theme.labels(table[column]).values()))[:LARGEST]
+            rows[column] = rows[column].where(rows[column].isin(largest), "other families")
     if table.text_language.nunique() > theme.MANY:  # a region's own language would be lost in its family
         rows.loc[own, "text_language"] = "its own"
     keys = ["rule", "control_kind", "measure", "region_language", "text_language"]
@@ -474,7 +484,8 @@ def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **num
     ``names`` and ``numbers`` are what the tooltips say besides.
     """
     y = alt.Y("value:Q", title="difference of mean cosines")
-    grey = {"detail": colour.shorthand}
+    trainings = ["training_seed:N"] if "training_seed" in base.data else []
+    grey = {"detail": [colour.shorthand, *trainings]}
     dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
     limit = [dotted.encode(x, alt.Y("limit:Q"), **grey)] if "limit" in base.data else []
     return alt.layer(
@@ -580,12 +591,9 @@ class SliderTable:
         """A title that names the chosen layer and step, which the sliders only count."""
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
-        names = ["" for _ in self.layers]
-        if name_layer:
-            names = [
-                " · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers
-            ]
-        return alt.Title(alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"), **settings)
+        names = [" · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers]
+        layer = f" + {names}[layer_at]" if name_layer else ""
+        return alt.Title(alt.expr(f"{text!r}{layer} + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""

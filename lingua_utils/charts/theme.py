@@ -57,6 +57,19 @@ _DEFAULT_COLOURS = {
     "hin_Deva": "#b81888",
     "ind_Latn": "#708868",
 }
+# Of the families with the most languages in the Declaration of Human Rights, by a search under the same
+# constraints.
+_FAMILY_COLOURS = {
+    "Indo-European": "#28a0be",
+    "Atlantic-Congo": "#fa1e14",
+    "Austronesian": "#008c1e",
+    "Turkic": "#fa50a0",
+    "Sino-Tibetan": "#9682fa",
+    "Afro-Asiatic": "#8c46aa",
+    "Uralic": "#9600fa",
+    "Quechuan": "#64646e",
+    "unknown": BASELINE,
+}
 _GOLDEN = 0.6180339887498949
 _POSITIONS = {code: position for position, code in enumerate(sorted(LANGUAGES))}
 
@@ -81,6 +94,32 @@ def language_colours(languages: Iterable[str]) -> dict[str, str]:
     {'fra_Latn': '#6830f8'}
     """
     return {code: _DEFAULT_COLOURS.get(code) or _walk(code) for code in languages}
+
+
+def family_colours(families: Iterable[str]) -> dict[str, str]:
+    """One colour per language family, the same whatever other families are asked for.
+
+    Parameters
+    ----------
+    families : iterable of str
+        Names after Glottolog, as :attr:`lingua_utils.text.languages.Language.family` has them; any other
+        name gets a colour too.
+
+    Returns
+    -------
+    dict
+        Family to hex colour, each family once, in the order given. The largest ones have chosen colours; any
+        other has a dull one that its name decides, so that of many small families some look alike.
+
+    Examples
+    --------
+    >>> family_colours(["Turkic", "unknown", "Turkic"])
+    {'Turkic': '#fa50a0', 'unknown': '#808080'}
+    """
+    return {
+        family: _FAMILY_COLOURS.get(family) or hue_colour(zlib.crc32(family.encode()) / 2**32, saturation=0.3)
+        for family in families
+    }
 
 
 def _walk(code: str) -> str:
@@ -165,7 +204,7 @@ def language_scale(languages: Iterable[str]) -> alt.Scale:
     """Colour scale over the labels of these languages: each has its colour; of many, each family."""
     named = labels(languages)
     if len(named) > MANY:
-        colours = {label: _walk(family(code)) for code, label in named.items()}
+        colours = {label: family_colours([family(code)])[family(code)] for code, label in named.items()}
         return alt.Scale(domain=list(colours), range=list(colours.values()))
     return alt.Scale(domain=list(named.values()), range=list(language_colours(named).values()))
 

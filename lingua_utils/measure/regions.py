@@ -461,10 +461,11 @@ def lape(
     region, entropy = _low_entropy(probability, share, activity)
     # A sentence takes its tokens along: those above 0, and all of them.
     deal = _shuffles(*n_content.shape, n_shuffles, seed)
-    tokens = n_content.reshape(-1)[deal].sum(axis=2, dtype=np.float32)[..., None]
-    above = (activations.n_positive(i) for i in range(n_layers))
-    shuffled = np.concatenate([_dealt_sums(counts, deal) / tokens for counts in above], axis=2)
-    by_chance = [_low_entropy(dealt, share, activity)[0] for dealt in shuffled]
+    tokens = n_content.reshape(-1)[deal].sum(axis=2)[..., None]
+    above = np.concatenate([_dealt_sums(activations.n_positive(i), deal) for i in range(n_layers)], axis=2)
+    by_chance = [
+        _low_entropy(sums / of_all, share, activity)[0] for sums, of_all in zip(above, tokens, strict=True)
+    ]
     score = np.broadcast_to(np.log(len(probability)) - entropy, probability.shape)
     return _beside_chance(activations, region, score, by_chance)
 

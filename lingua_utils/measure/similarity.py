@@ -41,7 +41,7 @@ from lingua_utils.measure.sums import (
 
 N_MEANINGS = 40  # on the map; in ten languages these are 400 points in each layer
 CELLS = 1 << 24  # cosines held at once: 64 MiB in float32
-N_SHUFFLED = 1000  # meanings that a null is made of
+N_SHUFFLED = 200  # meanings that a null is made of
 N_GALLERIES = 5  # in which translations are looked for
 FEWEST = 4  # meanings of which both halves have pairs
 
@@ -231,19 +231,24 @@ def _scores(means: np.ndarray) -> np.ndarray:
 
 
 def permutation_null(
-    vectors: Any, n_permutations: int = 100, seed: int = 0, pairs: Pairs = None, scale: str = SCALES[0]
+    vectors: Any,
+    n_permutations: int | None = None,
+    seed: int = 0,
+    pairs: Pairs = None,
+    scale: str = SCALES[0],
 ) -> Null:
     """LRDS and SADS after shuffling what they measure.
 
     Meanings are shuffled within each language (SADS), languages within each meaning (LRDS). Over all pairs of
-    languages a permutation costs one sum over the sentences, in float32. Of more than 1,000 meanings a random
-    1,000 are shuffled, on the scale of all: the null is then wider than that of all, which errs on the safe
+    languages a permutation costs one sum over the sentences, in float32. Of more than 200 meanings a random
+    200 are shuffled, on the scale of all: the null is then wider than that of all, which errs on the safe
     side.
 
     Parameters
     ----------
     vectors : array, shape [language, sentence, neuron], or Vectors
-    n_permutations : int
+    n_permutations : int, optional
+        100, and fewer of more than 2,000 sentences in all languages together, down to 20.
     seed : int
         The same seed gives the same permutations, whatever the vectors: the k-th draws of all layers and
         checkpoints belong together.
@@ -259,6 +264,8 @@ def permutation_null(
     if vectors.n_sentences > N_SHUFFLED:
         vectors = vectors.select(rng.choice(vectors.n_sentences, N_SHUFFLED, replace=False))
     n_languages, n_sentences, _ = vectors.shape
+    if n_permutations is None:
+        n_permutations = min(100, max(20, 200_000 // (n_languages * n_sentences)))
     compared = _compared(vectors.languages, pairs)
     rows = np.arange(n_languages * n_sentences).reshape(n_languages, n_sentences)
     draws = np.broadcast_to(rows.astype(np.int32), (n_permutations, *rows.shape))

@@ -86,10 +86,9 @@ def collate(
         for name in (name for name in of_stages([stage.name]) if name not in apart):
             whole = whole[whole[name] == getattr(like, name)]
     if rows is not None:
-        wanted = {_identity(row.settings.as_dict()) for row in rows}
-        whole = whole[[_identity(row) in wanted for row in whole[SETTINGS].to_dict("records")]]
+        whole = whole[_is_among(whole, {_identity(row.settings.as_dict()) for row in rows})]
     repeated = {_identity(row) for row in repeated_weights(results, published)[SETTINGS].to_dict("records")}
-    whole = whole[[_identity(row) not in repeated for row in whole[SETTINGS].to_dict("records")]]
+    whole = whole[~_is_among(whole, repeated)]
     if whole.empty:
         among = f" that agrees with {like.folder}" if like is not None else ""
         raise FileNotFoundError(
@@ -144,6 +143,18 @@ def losses(published: str | Path | None = None) -> pd.DataFrame:
     leading = ["model_id", "training_seed", "published"]
     whole = pd.concat([found[model] for model in sorted(found)], ignore_index=True)
     return whole[leading + [name for name in whole if name not in leading]]
+
+
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each model and training seed at its last checkpoint; untrained networks are none."""
+    step = table.step.astype("Int64").fillna(2**62)
+    last = step.groupby([table.model_id, table.training_seed]).transform("max")
+    return table[(step == last) & (step > 0)]
+
+
+def untrained(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of models before their first step: the untrained twins."""
+    return table[table.step.astype("Int64").eq(0).fillna(False)]
 
 
 def outcomes(
@@ -318,6 +329,13 @@ def _identity(settings: Any) -> tuple:
     return tuple(settings[name] for name in SETTINGS if name not in _HOW)
 
 
+def _is_among(table: pd.DataFrame, runs: set[tuple]) -> np.ndarray:
+    """Which rows of a table belong to one of these runs, by their identity."""
+    if not runs:
+        return np.zeros(len(table), dtype=bool)
+    return pd.MultiIndex.from_frame(table[[name for name in SETTINGS if name not in _HOW]]).isin(list(runs))
+
+
 def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
     """A run's table with its settings, progress and model in front.
 
@@ -351,7 +369,7 @@ def _published(table: str, folder: str | Path | None, done: Sequence[tuple]) -> 
     kept = _read_published(table, folder)
     if kept is None or kept.empty:
         return pd.DataFrame(columns=SETTINGS)
-    return kept[[_identity(row) not in done for row in kept[SETTINGS].to_dict("records")]]
+    return kept[~_is_among(kept, set(done))]
 
 
 def main() -> None:

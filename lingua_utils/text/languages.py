@@ -73,6 +73,16 @@ class Language:
         """Whether the script runs from right to left."""
         return self.script in _RIGHT_TO_LEFT
 
+    @property
+    def speakers(self) -> int | None:
+        """People who speak the language, in whatever script, after CLDR; None where it has no figure.
+
+        CLDR adds up estimates by country, of those who speak it first or second: take it for an order of
+        magnitude. Where a language is the standard of a larger one (Plateau Malagasy), it is that one's.
+        """
+        spoken = langcodes.Language.get(self.tag.partition("-")[0])
+        return spoken.prefer_macrolanguage().speaking_population() or None
+
 
 def _read_table() -> tuple[dict[str, Language], dict[str, str], dict[str, dict]]:
     """Languages with a locale by code; their codes by every other name, in small letters; facts of others."""
@@ -99,6 +109,9 @@ def _read_table() -> tuple[dict[str, Language], dict[str, str], dict[str, dict]]
 
 LANGUAGES, _CODES, _OTHERS = _read_table()
 """The languages with a locale, in which text can be written, by FLORES-200 code in the order of codes."""
+
+ALL = "all"
+"""Instead of codes: every language that a corpus has, which is known once it is read."""
 
 DEFAULT_LANGUAGES: tuple[str, ...] = (
     *("eng_Latn", "zho_Hans", "zho_Hant", "fra_Latn", "spa_Latn"),
@@ -225,9 +238,9 @@ def different_script(a: str, b: str) -> bool:
 
 
 def different_family(a: str, b: str) -> bool:
-    """Whether two languages, given by code, are known to be of different families."""
+    """Whether two languages, given by code, are known to be of different families; no constructed one is."""
     families = {get_language(a).family, get_language(b).family}
-    return len(families) == 2 and "unknown" not in families
+    return len(families) == 2 and not families & {"unknown", "constructed"}
 
 
 def _nearest(wanted: str, n: int = 4) -> list[str]:

