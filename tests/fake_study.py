@@ -24,7 +24,12 @@ def write(folder: Path, seed: int = 0) -> Path:
             outcomes.append(
                 at
                 | dict.fromkeys(("sads", "sads_best", "retrieval", "mutual", "cka", "transfer"), sads)
-                | {"translation": 0.25 + risen * 0.5, "recall": risen, "lrds": 1 - risen, "lrds_se": 0.1}
+                | {
+                    "translation": 0.25 + risen * rng.random() / 2,
+                    "recall": risen,
+                    "lrds": 1 - risen,
+                    "lrds_se": 0.1,
+                }
                 | {
                     "region": 0.5,
                     "region_expected": 0.01,
