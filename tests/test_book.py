@@ -76,7 +76,7 @@ def test_every_reference_is_complete_and_every_citation_has_one():
         for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", source.read_text())
         for key in keys.split(",")
     }
-    assert cited <= {key for key, _ in entries}
+    assert cited and cited <= {key for key, _ in entries}
 
 
 # ---- staging ----------------------------------------------------------------------------------------------

@@ -30,12 +30,16 @@ def test_shares_of_different_numbers_of_trials_can_be_asked_for_together():
     assert low[0] == pytest.approx(0.4902, abs=1e-4) and np.isnan([low[1], high[1]]).all()
 
 
-def test_the_margin_of_a_mean_is_that_of_students_t():
-    values = np.random.default_rng(0).normal(size=(3, 7))
-    influences = (values - values.mean(axis=1, keepdims=True)) / 7
-    low, high = stats.t.interval(0.95, 6, values.mean(axis=1), stats.sem(values, axis=1))
+@pytest.mark.parametrize("n", [2, 7])
+def test_the_margin_of_a_mean_is_that_of_students_t(n):
+    values = np.random.default_rng(0).normal(size=(3, 4, n))
+    influences = (values - values.mean(axis=-1, keepdims=True)) / n
+    low, high = stats.t.interval(0.95, n - 1, values.mean(axis=-1), stats.sem(values, axis=-1))
     np.testing.assert_allclose(margin(influences), (high - low) / 2)
-    assert np.isnan(margin(np.zeros((2, 1)))).all()
+
+
+def test_a_single_value_has_no_margin():
+    np.testing.assert_array_equal(margin(np.zeros((3, 2, 1))), np.full((3, 2), np.nan))
 
 
 def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
@@ -184,3 +188,18 @@ def test_changes_of_items_in_fours_cover_as_often_as_they_say():
         covered.append(np.mean((low <= -0.2) & (high >= -0.2)))
     assert covered[0] == pytest.approx(0.95, abs=0.03)
     assert covered[1] < 0.8
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300))
+def test_interval_of_a_change_holds_the_change_and_is_never_empty(pairs):
+    shift, low, high = matched_change(*np.array(pairs).T)
+    assert shift == pytest.approx(np.mean([after - before for before, after in pairs]))
+    assert -1 <= low < high <= 1 and low - 1e-12 <= shift <= high + 1e-12
+
+
+def test_interval_of_a_change_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    before = rng.random((4000, 100)) < 0.8
+    after = np.where(rng.random((4000, 100)) < 0.1, False, before)  # a tenth of the answers is lost: -0.08
+    _, low, high = matched_change(before, after)
+    assert 0.93 <= ((low <= -0.08) & (high >= -0.08)).mean() <= 0.99

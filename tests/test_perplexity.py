@@ -177,13 +177,6 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     assert covered.mean() == pytest.approx(0.95, abs=0.015)
 
 
-@pytest.mark.parametrize(("n", "quantile"), [(6, 2.5706), (11, 2.2281), (30, 2.0452), (1000, 1.9623)])
-def test_the_margin_is_that_of_students_t(n, quantile):
-    values = np.random.default_rng(0).standard_normal(n)
-    expected = quantile * values.std(ddof=1) / np.sqrt(n)
-    assert margin((values - values.mean()) / n) == pytest.approx(expected, rel=0.01)
-
-
 @pytest.mark.parametrize(
     ("model_type", "texts", "options", "message"),
     [

@@ -23,7 +23,11 @@ def imports(path: Path) -> set[str]:
     """Modules of the package that a file imports, without the package's name."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "lingua_utils":
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise AssertionError(
+                f"{path.name} imports from {'.' * node.level}{node.module or ''}: in full, please"
+            )
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "lingua_utils":
             inner = node.module.removeprefix("lingua_utils").removeprefix(".")
             found |= {f"{inner}.{alias.name}".removeprefix(".") for alias in node.names}
         elif isinstance(node, ast.Import):
