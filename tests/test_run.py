@@ -162,7 +162,8 @@ def test_a_table_is_made_anew_when_what_it_reads_has_changed_and_only_then(run, 
 
 
 def test_of_an_installed_library_no_code_is_read(run):
-    source = "from textwrap import dedent\nfrom scipy.stats import zscore\n\ndef reads():\n    return dedent, zscore\n"
+    source = "from textwrap import dedent\nfrom scipy.stats import zscore\n\n"
+    source += "def reads():\n    return dedent, zscore\n"
     assert set(keys.Code(make(source, run)["reads"], run).own) == {"reads"}
 
 
