@@ -163,8 +163,10 @@ def test_languages_are_scored_each_on_its_own_text():
         alone = score(loaded, texts)
         row = table.loc[language]
         assert row["bits_per_byte"] == pytest.approx(alone.bits_per_byte)
-        assert row["perplexity"] == pytest.approx(alone.perplexity)
+        assert row["perplexity"] == pytest.approx(alone.perplexity) == pytest.approx(np.exp(row["nll"]))
+        assert (row["low"], row["high"]) == pytest.approx(alone.interval())
         assert row["low"] < row["bits_per_byte"] < row["high"]
+        assert (row["n_tokens"], row["n_bytes"]) == (alone.n_tokens.sum(), alone.n_bytes.sum())
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():

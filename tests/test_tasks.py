@@ -285,6 +285,13 @@ def test_directions_hold_every_item_once(bloom):
     assert (table.low <= table.accuracy).all() and (table.accuracy <= table.high).all()
 
 
+@pytest.mark.parametrize("task", ["cloze", "transfer", "translation"])
+def test_the_seed_decides_the_items_of_every_task_also_by_way_of_the_harness(bloom, task):
+    items = [tasks.items_of(task, THREE, 8, seed) for seed in (0, 1, 1)]
+    assert not items[0].equals(items[1]) and items[1].equals(items[2])
+    assert tasks.Harness(bloom, THREE, task, n_items=8, seed=1).items.equals(items[1])
+
+
 @pytest.mark.parametrize("task, most", [("transfer", 200), ("translation", 5000)])
 def test_more_items_than_a_task_has_are_refused_with_their_number(task, most):
     with pytest.raises(ValueError, match=rf"^n_items is {most}; .* the {task} has 1 to \d+$"):
@@ -333,7 +340,7 @@ def test_the_mean_over_languages_takes_translations_of_an_item_as_one(harness):
     row = tasks.accuracy_table(harness, correct).iloc[0]
     low, high = wilson(alike.mean(), 9)  # ten fours less the one that their variance takes
     assert (row.mean_accuracy, row.mean_low, row.mean_high) == pytest.approx((alike.mean(), low, high))
-    assert (row.low, row.high) == pytest.approx((low, high))
+    assert (row.low, row.high) == (row.norm_low, row.norm_high) == pytest.approx((low, high))
 
 
 def test_items_of_the_cloze_that_share_their_endings_are_one_group(harness, items):
