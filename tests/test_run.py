@@ -13,8 +13,10 @@ import tiny_models
 from in_process import run_cell
 
 from lingua_utils.measure import regions, similarity
+from lingua_utils.measure.activations import capture
 from lingua_utils.models import loading
 from lingua_utils.runs import Run, from_parameters, keys
+from lingua_utils.text.corpus import load_corpus
 
 
 @pytest.fixture(scope="module")
@@ -362,11 +364,58 @@ def test_of_a_file_without_splits_measuring_takes_the_sentences_that_selecting_d
     run = a_run(model, corpus, tmp_path, n_sentences=2)
     assert run.corpus().texts[0] == tiny_models.TEXTS[0][:2]
     assert run.corpus("test").texts[0] == tiny_models.TEXTS[0][2:4]
+    most = a_run(model, corpus, tmp_path, n_sentences=3)
+    assert most.corpus("test").texts[0] == tiny_models.TEXTS[0][3:]
 
 
 def test_a_file_that_was_used_up_for_selecting_cannot_be_measured_on(run):
     with pytest.raises(ValueError, match=r"has 5 sentences, no splits; .* ask for at most 2"):
         run.corpus("test")
+
+
+def test_settings_of_the_text_decide_the_text(model, tmp_path):
+    asked = {"languages": "hin_Deva eng_Latn", "n_sentences": 7, "seed": 3, "digits": "native"}
+    run = Run(str(model), corpus="world", results=tmp_path, **asked)
+    for split in ("dev", "test"):
+        expected = load_corpus("world", ("hin_Deva", "eng_Latn"), 7, split=split, seed=3, digits="native")
+        assert run.corpus(split).texts == expected.texts
+
+
+def test_settings_of_measuring_decide_what_is_measured(model, corpus, tmp_path):
+    run = a_run(
+        model, corpus, tmp_path, pooling="last", max_tokens=6, dtype="bfloat16", rules="ap lape", seed=2
+    )
+    loaded = loading.load_model(str(model), dtype="bfloat16")
+    captured = capture(loaded, run.corpus(), pooling="last", max_tokens=6, progress=False)
+    assert captured.n_truncated > 0 and run.activations().fingerprint == captured.fingerprint
+    selected = regions.select_all(captured, ("ap", "lape"), 2)
+    assert {rule: found.fingerprint for rule, found in run.regions().items()} == {
+        rule: found.fingerprint for rule, found in selected.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "values"),
+    [
+        ("yield {'a': 1}\n    yield {'a': 2}", [1, 2]),
+        ("yield {'a': 1}\n    yield pd.DataFrame({'a': [2, 3]})\n    yield {'a': 4}", [1, 2, 3, 4]),
+        ("return pd.DataFrame({'a': [1, 2]}, index=[5, 7])", [1, 2]),
+        ("return {'a': 1}", [1]),
+    ],
+    ids=["rows", "rows and tables", "a table", "a row"],
+)
+def test_rows_and_parts_of_a_table_are_joined_in_their_order(run, made, values):
+    table = make(f"@run.table\ndef made():\n    {made}\n", run, pd=pd)["made"]
+    assert table.a.tolist() == values and table.index.tolist() == list(range(len(values)))
+
+
+def test_a_run_shows_itself_in_a_line(tmp_path):
+    home = tmp_path / "elsewhere"
+    run = Run("lab/bloom-m", "step000600", results=home, n_sentences=60)
+    folder = home / "world/lab--bloom-m/step000600+n_sentences=60"
+    assert repr(run) == f"lab/bloom-m at step000600 on world → {folder}"
+    inside = Run("lab/bloom-m", "step000600", n_sentences=60)
+    assert repr(inside).endswith(" → results/world/lab--bloom-m/step000600+n_sentences=60")
 
 
 def test_generated_text_has_splits_of_its_own(model, tmp_path):
