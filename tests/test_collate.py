@@ -235,6 +235,8 @@ def test_simplified_and_traditional_chinese_are_not_across_scripts():
 
 def test_outcomes_are_those_of_all_layers_and_of_pairs_across_scripts():
     similarity, retrieval = fake_tables.similarity(), fake_tables.retrieval()
+    similarity["sads"] += similarity.groupby("scale").ngroup()  # so that one scale, layer and kind is told
+    retrieval["accuracy"] += retrieval.groupby(["layer", "kind"]).ngroup()  # from another
     retrieval = retrieval.assign(accuracy_low=retrieval.accuracy / 2, accuracy_high=retrieval.accuracy * 2)
     accuracy = pd.concat([
         fake_tables.similarity().drop_duplicates("step").assign(

@@ -176,7 +176,6 @@ def test_training_is_plain_adamw_that_decays_matrices_alone_with_gradients_cut_a
         for group in optimizer.param_groups:
             group["lr"] = rate * recipe.learning_rate
         optimizer.zero_grad()
-        # The row without its last token: so far training reads.
         labels = batch.masked_fill(batch == model.config.pad_token_id, -100)
         model.train()(input_ids=batch, labels=labels).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
