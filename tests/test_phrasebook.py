@@ -130,7 +130,9 @@ def test_two_items_are_listed_once_where_a_style_has_no_pattern_for_two():
 
 @pytest.mark.parametrize("code", DEFAULT_LANGUAGES)
 def test_large_numbers_lose_no_figure(code):
-    for (number,), text in frames_of(code, "large number"):
+    said = frames_of(code, "large number")
+    assert said
+    for (number,), text in said:
         figures = re.sub(r"\D", "", text).strip("0")
         assert figures == str(number).strip("0"), (number, text)
 
