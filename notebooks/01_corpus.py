@@ -31,11 +31,12 @@ if importlib.util.find_spec("lingua_utils") is None:
 
 # %% tags=["hide-input"]
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from lingua_utils import runs
 from lingua_utils.charts import theme
 from lingua_utils.charts.corpus import side_by_side
+from lingua_utils.text import udhr
 from lingua_utils.text.corpus import load_corpus
 from lingua_utils.text.languages import get_language
 
@@ -45,7 +46,7 @@ theme.use()
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 
 # %% tags=["hide-input"]
@@ -74,24 +75,39 @@ assert [list(sentences) for sentences in reversed(again.texts)] == [
 
 # %% [markdown]
 # ## The languages
+#
+# Families and areas are Glottolog's {cite}`hammarstrom2024glottolog`, mostly as URIEL has them {cite}`littell2017uriel`.
+# Speakers are those of CLDR, first language or second, in whatever script: an order of magnitude.
 
 
 # %%
 def described(code, sentences):
-    """One language: its names, script and family, and how long its sentences are."""
+    """One language: its names, script, family and area, its speakers, and how long its sentences are."""
     language, lengths = get_language(code), [len(sentence) for sentence in sentences]
     return {
         "language": language.name,
         "own name": language.endonym,
         "script": language.script,
         "family": language.family,
+        "area": language.area or "",
+        "speakers": f"{language.speakers:,}" if language.speakers else "",
         "characters per sentence": round(sum(lengths) / len(sentences), 1),
         "bytes per sentence": round(sum(len(s.encode()) for s in sentences) / len(sentences), 1),
     }
 
 
 # %% tags=["hide-input"]
-pd.DataFrame(map(described, text.languages, text.texts)).set_index("language")
+with pd.option_context("display.max_rows", None):
+    display(pd.DataFrame(map(described, text.languages, text.texts)).set_index("language"))
+
+# %% [markdown]
+# The Universal Declaration of Human Rights (`corpus="udhr"`, after `make texts`) has the most languages by far.
+# Of its versions those are read that have the same paragraphs; where it is the corpus, the others follow with the reason.
+
+# %% tags=["hide-input"]
+if corpus == "udhr":
+    with pd.option_context("display.max_rows", None, "display.max_colwidth", None):
+        display(udhr.left_out().set_index("version")[["title", "reason"]])
 
 # %% [markdown]
 # ## What could be matched without understanding?

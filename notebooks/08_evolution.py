@@ -43,6 +43,7 @@ from lingua_utils.measure.intervals import Estimate, rank_correlation, ratio
 from lingua_utils.measure.similarity import align_planes, with_limits
 from lingua_utils.runs import collate, sheets
 from lingua_utils.runs.settings import of_stages
+from lingua_utils.text.languages import different_script
 
 theme.use()
 
@@ -194,6 +195,7 @@ if in_training:
 # So the model stands beside a control without two-language lines, and beside two placebos: in `bloom-mispaired` as many lines hold two languages, but the second half says something else; in `bloom-apart` the same translations are read, but never in one line.
 # If meaning came from two languages in one line alone, the first placebo would do as well; if from reading the same things in several languages, the second.
 # In the literature the weight of such lines is contested: much in small budgets, little in large ones. What follows holds in this lab, at this budget.
+# Where a model was trained with several seeds, the line is their mean and the band reaches from the least to the most of them.
 
 # %% [markdown]
 # Translations are looked for between languages of *different scripts*: within one script, and between the two ways of writing Chinese, shared names alone let the untrained model find many.
@@ -207,7 +209,7 @@ outcomes = collate.outcomes(similarity, retrieval, accuracy)
 # %% tags=["hide-input"]
 alone = retrieval[(retrieval.layer == "all") & (retrieval.kind == "all") & (retrieval.step == 0)]
 if len(alone):
-    other = collate.across_scripts(alone.source, alone.target)
+    other = np.array(list(map(different_script, alone.source, alone.target)))
     by_script = alone.groupby(np.where(other, "across", "within")).accuracy.mean()
     display(
         Markdown(
@@ -354,9 +356,8 @@ if counts is not None and in_training:
 # Selectivity is what a region's own language loses beyond the others, in bits per byte.
 
 # %%
-silenced = (
-    tables_of("selectivity", apart=(*apart, *of_stages(["ablation"]))) if "ablation" in stages else None
-)
+grids = set(of_stages(["ablation"])) - set(of_stages([]))  # on which regions are silenced
+silenced = tables_of("selectivity", apart=(*apart, *grids)) if "ablation" in stages else None
 if silenced is not None:
     silenced = of_main(silenced)
     few = silenced[(silenced.silenced_languages != "default") & silenced.step.notna()]
@@ -408,7 +409,7 @@ if accuracy is not None and in_training:
         of_task = both[both.asked == task]
         own = of_task[of_task.model_id == main.model_id].sort_values("step")
         known = own[own.accuracy >= 0.95 * own.accuracy.max()].iloc[0]
-        last = own.iloc[-1]
+        last = own[own.step == own.step.max()].mean(numeric_only=True)
         return (
             f"**{task}** ends at {last.accuracy:.0%} ({last.low:.0%} to {last.high:.0%}; chance {last.chance:.0%}). "
             f"Its rank correlation with SADS is {rank_correlation(own.sads, own.accuracy)} over {len(own)} checkpoints and seeds of "

@@ -67,6 +67,50 @@ def retrieval(models=MODELS[:1], steps=STEPS, layers=LAYERS, languages=DEFAULT_L
     return collated(table.assign(accuracy=accuracy.clip(upper=1), mutual=0.1, chance=0.01, n_sentences=100))
 
 
+def measured(model_id="org/real", step=None, layers=range(3), seed=0, size=270e6, **values) -> pd.DataFrame:
+    """Measures of one run by layer and over all: SADS, LRDS and translations found, each within 0.01.
+
+    ``values`` are numbers or one for each layer; the mean stands for all layers together.
+    """
+    rows = []
+    for name, value in values.items():
+        by_layer = np.broadcast_to(value, len(layers))
+        places = [*zip(map(str, layers), layers, by_layer, strict=True), ("all", -1, by_layer.mean())]
+        table = pd.DataFrame(places, columns=["layer", "layer_index", "value"])
+        rows.append(table.assign(measure=name.replace("_", " ")))
+    table = pd.concat(rows, ignore_index=True)
+    revision = "main" if step is None else f"step{step:06}"
+    table = table.assign(model_id=model_id, training_seed=seed, revision=revision, n_parameters=size)
+    table["step"] = pd.array([step] * len(table), dtype="Int64")
+    table = table.assign(low=table.value - 0.01, high=table.value + 0.01)
+    return table.assign(null_low=-0.005, null_high=0.005, limit=0.008)
+
+
+def front() -> pd.DataFrame:
+    """What the figure of the first page shows, with two trainings of the lab's model."""
+    values = {"SADS": [0.1, 0.4, 0.1], "LRDS": [0.3, 0.1, 0.4], "translations_found": [0.2, 0.9, 0.3]}
+    real = measured("pypi/real", **values).assign(part="real", series="model")
+    twin = measured("pypi/real", step=0, SADS=0.01, LRDS=0.02, translations_found=0.02)
+    parts = [real, twin.assign(part="real", series="untrained twin")]
+    parts = [part[part.layer != "all"] for part in parts]
+    for at, (model, series) in enumerate(zip(MODELS, ("model", "control"), strict=True)):
+        for seed, step in itertools.product((0, 1), STEPS):
+            height = 0.1 + 0.0001 * step * (1 - at)
+            run = measured(model, step, seed=seed, SADS=height, LRDS=height, translations_found=height)
+            parts.append(run[run.layer == "all"].assign(part="lab", series=series))
+    return pd.concat(parts, ignore_index=True)
+
+
+def beside_twin() -> pd.DataFrame:
+    """A model less its untrained twin, and one whose twin was not measured; over all layers."""
+    real = measured("pypi/real", SADS=0.3, LRDS=0.2, translations_found=0.5)
+    gains = dict(twin=0.1, gain=real.value - 0.1, gain_low=real.value - 0.12, gain_high=real.value - 0.08)
+    alone = measured("org/alone", SADS=0.2, LRDS=0.2, translations_found=0.5)
+    parts = [real.assign(**gains), alone.assign(**dict.fromkeys(gains, np.nan))]
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(model_id=table.model_id.str.removeprefix("org/"))[table.layer == "all"]
+
+
 def scales(layers=LAYERS) -> pd.DataFrame:
     """One run's retrieval on each scale, which neurons with much variance hide."""
     table = grid(layer=layers, scale=SCALES)
@@ -134,6 +178,15 @@ def activity(languages=DEFAULT_LANGUAGES, layers=LAYERS) -> pd.DataFrame:
     """Share of positive values per layer and language."""
     table = grid(layer=layers[1:], language=languages)
     return table.assign(share_positive=0.2 + 0.05 * table.layer_index + 0.01 * number(table.language))
+
+
+def shared_tokens() -> pd.DataFrame:
+    """Translations found by tokens alone, by kind of token and by script."""
+    table = grid(tokens=("all", "digits", "marks"), scripts=("the same script", "different scripts"))
+    found = 0.5 - 0.1 * number(table.tokens) - 0.05 * number(table.scripts)
+    return table.assign(
+        found=found, found_low=found - 0.02, found_high=found + 0.03, n_tokens=7, chance=0.005
+    )
 
 
 def region_counts(

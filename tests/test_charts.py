@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 import vl_convert
 from fake_tables import MODELS
-from specification import data_sets, fields, rows_of
+from specification import data_sets, fields, parts, rows_of
 
 from lingua_utils.charts import (
     ablation,
     activations,
     evolution,
+    front,
     lab,
     regions,
     scaling,
@@ -50,6 +51,7 @@ CHARTS = {
     "loss_by_language": (lab.loss_by_language, fake_tables.losses, "bits_per_byte"),
     "tokens_by_language": (activations.tokens_by_language, fake_tables.tokens, "tokens"),
     "activity_by_layer": (activations.activity_by_layer, fake_tables.activity, "share_positive"),
+    "found_by_tokens": (activations.found_by_tokens, fake_tables.shared_tokens, "found_low"),
     "scores_by_layer": (
         similarity.scores_by_layer,
         lambda: fake_tables.similarity(steps=(8,)),
@@ -117,6 +119,13 @@ CHARTS = {
         "sads_null_limit",
     ),
     "selectivity_by_step": (evolution.selectivity_by_step, fake_tables.selectivity_by_step, "control"),
+    "real_beside_lab": (front.real_beside_lab, fake_tables.front, "part"),
+    "real_beside_lab without a real model": (
+        front.real_beside_lab,
+        lambda: fake_tables.front().query("part == 'lab'"),
+        "step",
+    ),
+    "beside_twin": (scaling.beside_twin, fake_tables.beside_twin, "gain_low"),
     "scores_by_model": (scaling.scores_by_model, fake_tables.finished, "sads_null"),
     "scores_by_depth": (scaling.scores_by_depth, fake_tables.finished, "layer_index"),
     "scores_against_size": (scaling.scores_against_size, fake_tables.finished, "n_parameters"),
@@ -330,6 +339,51 @@ def test_of_a_model_with_checkpoints_the_last_one_stands_beside_others():
 def test_two_runs_of_one_model_are_refused_with_its_name():
     with pytest.raises(ValueError, match="several rows for org/small"):
         scaling.scores_by_depth(pd.concat([fake_tables.finished()] * 2))
+
+
+def test_trainings_of_one_model_are_lines_of_their_own_in_its_colour():
+    table = pd.concat([fake_tables.finished().assign(training_seed=seed) for seed in (0, 1)])
+    chart = scaling.scores_by_depth(table)
+    rows = rows_of(chart).query("model == 'org/small' and score == 'SADS · same meaning'")
+    assert rows.groupby("training_seed").size().tolist() == [3, 3]
+    details = [part["detail"] for part in parts(chart.to_dict()) if "detail" in part]
+    assert details and all("training_seed" in json.dumps(detail) for detail in details)
+
+
+def test_the_first_figure_has_a_column_for_each_part_that_there_is():
+    def shown(table):
+        return [column.title.text for column in front.real_beside_lab(table).hconcat]
+
+    table = fake_tables.front()
+    assert shown(table) == ["real, a real model, layer by layer", "bloom-m, trained here, step by step"]
+    assert shown(table[table.part == "real"]) == ["real, a real model, layer by layer"]
+
+
+def test_both_parts_of_the_first_figure_have_one_scale_for_each_measure():
+    columns = front.real_beside_lab(fake_tables.front()).to_dict()["hconcat"]
+    panels = [[panel["layer"][-1]["encoding"]["y"] for panel in column["vconcat"]] for column in columns]
+    domains = [[y["scale"]["domain"] for y in column] for column in panels]
+    assert domains[0] == domains[1]
+    assert [high for _, high in domains[0]] == pytest.approx([0.41, 0.91, 0.41])
+
+
+def test_a_score_less_its_twin_stands_beside_the_score_with_the_twin_at_zero():
+    rows = rows_of(scaling.beside_twin(fake_tables.beside_twin()))
+    rows = rows[rows.measure == "SADS"].set_index(["model", "shown"])
+    assert rows.value.round(3).to_dict() == {
+        ("alone", "as measured"): 0.2,
+        ("real", "as measured"): 0.3,
+        ("real", "less its untrained twin"): 0.2,
+    }
+    assert rows.of_twin[("real", "as measured")] == pytest.approx(0.1)
+    assert rows.of_twin[("real", "less its untrained twin")] == 0
+
+
+def test_a_mean_over_trainings_is_shown_where_all_were_measured():
+    table = fake_tables.outcomes()
+    table = table[(table.training_seed == 0) | table.step.isin((0, 1200))]
+    rows = rows_of(evolution.models_side_by_side(table))
+    assert sorted(set(rows.step)) == [0, 1200] and set(rows.seeds) == {2}
 
 
 def test_depth_runs_from_zero_to_one_in_every_model_and_stack():

@@ -150,6 +150,22 @@ def test_training_seeds_stand_side_by_side(results):
     assert table[table.model_id == "lab/bloom-m"].training_seed.unique().tolist() == [0, 1]
 
 
+# ---- ends and beginnings --------------------------------------------------------------------------------
+
+
+def test_a_finished_model_is_its_last_checkpoint_and_never_an_untrained_one():
+    steps = {"untrained": 0, "step000008": 8, "step000032": 32, "main": None}
+    of = {"org/a": list(steps), "org/b": ["untrained"], "lab/c": ["step000008", "step000032"]}
+    rows = [(name, 0, revision, steps[revision]) for name, revisions in of.items() for revision in revisions]
+    rows += [("lab/c", 1, "step000008", 8)]
+    table = pd.DataFrame(rows, columns=["model_id", "training_seed", "revision", "step"]).astype(
+        {"step": "Int64"}
+    )
+    ends = collate.finished(table)[["model_id", "training_seed", "revision"]].to_numpy().tolist()
+    assert ends == [["org/a", 0, "main"], ["lab/c", 0, "step000032"], ["lab/c", 1, "step000008"]]
+    assert collate.untrained(table).model_id.tolist() == ["org/a", "org/b"]
+
+
 # ---- publishing -----------------------------------------------------------------------------------------
 
 
@@ -291,3 +307,41 @@ def test_provenance_tells_published_runs_from_those_done_here(results, tmp_path,
     table = collate.provenance(elsewhere, folder.parent).set_index("revision")
     assert table.published.to_dict() == {"step001200": False, "step000032": True}
     assert (table.seconds == 1.5).all() and (table.table == "similarity").all()
+
+
+def test_a_tables_own_column_of_a_settings_name_is_kept_behind_measured(results):
+    for path in results.glob("*/*/*/similarity.parquet"):
+        pd.read_parquet(path).assign(n_sentences=50, n_neurons=7).to_parquet(path)
+    whole = collate.collate("similarity", results)
+    assert set(whole.n_sentences) == {RunSettings().n_sentences} and set(whole.n_neurons) == {4}
+    assert set(whole.measured_n_sentences) == {50} and set(whole.measured_n_neurons) == {7}
+
+
+def test_translations_found_in_the_mean_of_all_languages_are_no_outcome_of_a_pair(results):
+    points = {
+        "model_id": "m",
+        "training_seed": 0,
+        "revision": "step000001",
+        "step": 1,
+        "layer": "all",
+        "kind": "all",
+    }
+    scores = dict.fromkeys(("sads", "sads_low", "sads_high", "sads_null"), 0.1)
+    scores = pd.DataFrame([points | {"scale": "standardised"} | scores])
+    found = [("fra_Latn", "arb_Arab", 0.2), ("fra_Latn", "eng_Latn", 0.9), ("fra_Latn", "others", 0.8)]
+    found = pd.DataFrame(
+        [
+            points
+            | {
+                "source": a,
+                "target": b,
+                "accuracy": value,
+                "accuracy_low": 0,
+                "accuracy_high": 1,
+                "chance": 0,
+            }
+            for a, b, value in found
+        ]
+    )
+    outcomes = collate.outcomes(scores, found).set_index("outcome").value
+    assert outcomes["translations found, across scripts"] == 0.2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lingua_utils.text import corpus as corpus_module
 from lingua_utils.text import phrasebook, world
 from lingua_utils.text.corpus import ParallelCorpus, load_corpus
-from lingua_utils.text.languages import DEFAULT_LANGUAGES
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 ENGLISH = ["One.", "Two, too.", "NA"]
 FRENCH = ["Un.", "Deux « aussi ».", "null"]
@@ -236,6 +236,14 @@ def test_repeated_sentences_are_reported(tmp_path, caplog):
 def test_a_corpus_shows_itself_in_a_line(folder):
     assert len(repr(load_corpus(folder))) < 200
     assert str(load_corpus(folder)) == "small (dev): 3 sentences in 3 languages"
+
+
+@pytest.mark.parametrize("every", ["all", ["all"], ("all",)])
+def test_all_is_every_language_that_a_corpus_has(folder, tmp_path, every):
+    assert load_corpus(folder, every).fingerprint == load_corpus(folder).fingerprint
+    table = write_table(tmp_path / "elsewhere.tsv", TEXTS)
+    assert load_corpus(table, every).languages == tuple(TEXTS)
+    assert load_corpus("world", every, 2).languages == tuple(LANGUAGES)
 
 
 # What is refused

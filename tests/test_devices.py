@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from lingua_utils.models.devices import check_memory, choose_device, memory_needed, saved_dtype
+from lingua_utils.models.devices import (
+    check_memory,
+    choose_device,
+    free_memory,
+    memory_needed,
+    saved_dtype,
+)
 
 GB = 10**9
 BLOOM_7B1 = 7_069_016_064
@@ -67,3 +73,12 @@ def test_the_saved_dtype_is_read_from_the_configuration_or_told_by_the_size(conf
 def test_auto_is_no_single_device():
     assert choose_device("auto") is None
     assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_what_torch_holds_of_a_gpu_and_does_not_use_is_free_too(monkeypatch):
+    known = {"is_available": True, "device_count": 2, "mem_get_info": (5 * GB, 80 * GB)}
+    known |= {"memory_reserved": 4 * GB, "memory_allocated": 1 * GB}
+    for name, value in known.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+    assert free_memory(torch.device("cuda")) == [8 * GB] and free_memory(None) == [8 * GB, 8 * GB]
+    assert free_memory(torch.device("cpu")) is None

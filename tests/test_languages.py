@@ -1,4 +1,6 @@
+import csv
 import re
+from pathlib import Path
 
 import langcodes
 import pytest
@@ -6,7 +8,7 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lingua_utils.text import phrasebook, world
+from lingua_utils.text import languages, phrasebook, world
 from lingua_utils.text.languages import (
     DEFAULT_LANGUAGES,
     LANGUAGES,
@@ -80,18 +82,18 @@ def test_any_unknown_code_gets_one_line_with_known_codes(code):
 
 
 @pytest.mark.parametrize(
-    ("code", "name", "endonym", "tag"),
+    ("code", "name", "endonym", "tag", "family"),
     [
-        ("ewe_Latn", "Ewe", "eʋegbe", "ee"),
-        ("cop_Copt", "Coptic", "Coptic", "cop"),
-        ("chr_Cher", "Cherokee", "ᏣᎳᎩ", "chr"),
-        ("prs_Arab", "Dari (Arabic)", "Dari (عربی)", "prs-Arab"),
-        ("srp_Latn", "Serbian (Latin)", "srpski (latinica)", "sr-Latn"),
+        ("ewe_Latn", "Ewe", "eʋegbe", "ee", "Atlantic-Congo"),
+        ("cop_Copt", "Coptic", "Coptic", "cop", "unknown"),
+        ("chr_Cher", "Cherokee", "ᏣᎳᎩ", "chr", "Iroquoian"),
+        ("prs_Arab", "Dari (Arabic)", "Dari (عربی)", "prs-Arab", "Indo-European"),
+        ("srp_Latn", "Serbian (Latin)", "srpski (latinica)", "sr-Latn", "Indo-European"),
     ],
 )
-def test_any_well_formed_code_is_a_language_under_its_own_name(code, name, endonym, tag):
+def test_any_well_formed_code_is_a_language_under_its_own_name(code, name, endonym, tag, family):
     language = get_language(code)
-    assert (language.name, language.endonym, language.family, language.tag) == (name, endonym, "unknown", tag)
+    assert (language.name, language.endonym, language.family, language.tag) == (name, endonym, family, tag)
     assert check_languages(f"eng_Latn {code}") == ("eng_Latn", code)
 
 
@@ -155,10 +157,21 @@ def test_tags_are_those_of_bcp_47():
     assert all(langcodes.tag_is_valid(language.tag) for language in LANGUAGES.values())
 
 
+def test_speakers_are_counted_in_whatever_script_and_unknown_where_cldr_has_none():
+    codes = ("eng_Latn", "zho_Hans", "zho_Hant", "mlt_Latn")
+    speakers = {code: get_language(code).speakers for code in codes}
+    assert speakers["zho_Hans"] == speakers["zho_Hant"] > 1e9 and speakers["eng_Latn"] > 1e9
+    assert 2e5 < speakers["mlt_Latn"] < 1e6
+    assert get_language("plt_Latn").speakers == langcodes.get("mg").speaking_population() > 1e7
+    assert get_language("cot_Latn").speakers is None
+
+
 def test_pairs_differ_in_script_or_in_a_family_that_is_known():
     assert different_script("hin_Deva", "urd_Arab") and not different_script("eng_Latn", "vie_Latn")
+    assert not different_script("zho_Hans", "zho_Hant") and not different_script("jpn_Jpan", "zho_Hans")
     assert different_family("eng_Latn", "vie_Latn") and not different_family("hin_Deva", "urd_Arab")
-    assert not different_family("ewe_Latn", "eng_Latn")
+    assert different_family("ewe_Latn", "eng_Latn") and not different_family("cop_Copt", "eng_Latn")
+    assert not different_family("epo_Latn", "vie_Latn")
 
 
 @pytest.mark.parametrize("make", [phrasebook.parallel_sentences, world.parallel_sentences])
@@ -187,3 +200,51 @@ def test_a_repeated_language_is_refused():
 def test_no_language_is_refused(nothing):
     with pytest.raises(ValueError, match="no language given"):
         check_languages(nothing)
+
+
+# ---- facts of languages without a locale ----------------------------------------------------------------
+
+with (Path(languages.__file__).parent / "languages.csv").open(encoding="utf-8", newline="") as file:
+    ROWS = {row["code"]: row for row in csv.DictReader(file)}
+AREAS = {"Africa", "Australia", "Eurasia", "North America", "Papunesia", "South America"}
+
+
+def test_the_file_has_the_order_of_codes_and_no_code_twice():
+    lines = (Path(languages.__file__).parent / "languages.csv").read_text(encoding="utf-8").splitlines()[1:]
+    codes = [line.partition(",")[0] for line in lines]
+    assert codes == sorted(set(codes)) and len(codes) > 360
+
+
+@pytest.mark.parametrize("code", [code for code, row in ROWS.items() if not row["cldr"]])
+def test_the_names_in_the_file_are_those_of_langcodes(code):
+    language = get_language(code)
+    assert (ROWS[code]["name"], ROWS[code]["endonym"]) == (language.name, language.endonym)
+
+
+def test_every_language_of_the_file_has_a_family_an_area_and_a_place_but_the_constructed():
+    for language in map(get_language, ROWS):
+        if language.family == "constructed":
+            assert (language.area, language.latitude, language.longitude) == (None, None, None)
+        else:
+            assert language.family != "unknown" and language.area in AREAS
+            assert -60 < language.latitude < 80 and -180 <= language.longitude <= 180
+
+
+@pytest.mark.parametrize(
+    ("code", "area", "latitude", "longitude"),
+    [
+        ("isl_Latn", "Eurasia", 63, -17),
+        ("ace_Latn", "Papunesia", 4, 97),
+        ("zgh_Tfng", "Africa", 32, -6),
+        ("swh_Latn", "Africa", -8, 37),
+        ("quy_Latn", "South America", -14, -74),
+        ("fij_Latn", None, None, None),
+        ("chr_Cher", "North America", 35, -83),
+    ],
+)
+def test_a_language_lies_where_it_is_spoken(code, area, latitude, longitude):
+    language = get_language(code)
+    assert language.area == area
+    if area:
+        assert language.latitude == pytest.approx(latitude, abs=3)
+        assert language.longitude == pytest.approx(longitude, abs=3)

@@ -234,6 +234,14 @@ def test_belebele_gives_each_passage_once(local_hub):
     assert columns == {code: [f"{code} u", f"{code} v"] for code in DEFAULT_LANGUAGES}
 
 
+def test_of_the_hub_the_default_ten_are_read_unless_all_are_asked_for(local_hub):
+    codes = (*DEFAULT_LANGUAGES, "deu_Latn")
+    contents = {f"{c}/test/0000.parquet": parquet(link=["u", "v"], flores_passage=["a", "b"]) for c in codes}
+    local_hub.add("facebook/belebele", contents, CONVERTED, kind="dataset")
+    assert load_corpus("belebele").languages == DEFAULT_LANGUAGES
+    assert load_corpus("belebele", "all").languages == tuple(sorted(codes))
+
+
 def test_ntrex_is_one_table_with_a_column_per_language(local_hub):
     table = parquet(id=["x", "y", "z"], **{"swa_Latn": ["a", "b", "c"], "ind_Latn": ["d", "e", "f"]})
     local_hub.add("mteb/NTREX", {"data/test-00000-of-00001.parquet": table}, "main", kind="dataset")

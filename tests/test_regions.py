@@ -361,10 +361,10 @@ def test_the_null_of_lape_shuffles_counts_of_tokens():
 
     def by_tokens(lape):
         """What a plain function selects when each language has the tokens of the sentences dealt to it."""
-        (deals,) = regions._shuffles(10, 10, 3, seed=5)
-        for deal in deals.reshape(3, 10, 10, 10).astype(bool):
-            counts = [above[own].sum(axis=0) for own in deal]
-            yield lape(np.stack(counts) / np.array([n_content[own].sum() for own in deal])[:, None, None])
+        for deal in regions._shuffles(10, 10, 3, seed=5):
+            dealt = [np.unravel_index(own, (10, 10)) for own in deal]
+            counts = [above[own].sum(axis=0) for own in dealt]
+            yield lape(np.stack(counts) / np.array([n_content[own].sum() for own in dealt])[:, None, None])
 
     def lape(probability):
         flat = probability.reshape(10, -1)
@@ -388,10 +388,10 @@ def test_the_null_of_ap_ranks_neurons_by_shuffled_labels():
         values[:, :, 1] > 1.5
     )  # a layer of few firings: seldom best, and not worst by an even spread
     found = key_regions(values, "ap", k=5, n_shuffles=4, seed=7)
-    (deals,) = regions._shuffles(4, 30, 4, seed=7)
     counts = np.zeros((4, 2))
-    for deal in deals.astype(bool):
-        for language, own in enumerate(deal):
+    for deal in regions._shuffles(4, 30, 4, seed=7):
+        for language, dealt in enumerate(deal):
+            own = np.isin(np.arange(120), dealt)
             rows = values.reshape(120, -1).T.astype(np.float32)
             order = np.argsort([average_precision_score(own, row) for row in rows], kind="stable")
             picked = np.append(order[:5], order[-5:])
@@ -407,11 +407,10 @@ def test_activation_entropy_runs_from_none_to_the_logarithm_of_the_languages():
 
 
 def test_shuffles_deal_every_sentence_of_a_meaning_once():
-    (deal,) = regions._shuffles(3, 4, 5, seed=0)
-    dealt = deal.reshape(5, 3, 3, 4)
-    assert (dealt.sum(axis=1) == 1).all()
-    assert (dealt.sum(axis=2) == 1).all()
-    assert not (dealt == dealt[0]).all()
+    language, meaning = np.divmod(regions._shuffles(3, 4, 5, seed=0), 4)
+    assert (meaning == np.arange(4)).all()
+    assert (np.sort(language, axis=1) == np.arange(3)[:, None]).all()
+    assert not (language == language[0]).all()
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -533,6 +532,33 @@ def test_what_cannot_be_asked_for_is_named(arguments, message):
 def test_one_language_is_refused():
     with pytest.raises(ValueError, match="1 languages × 8 sentences"):
         key_regions(noise(shape=(1, 8, 1, 5)))
+
+
+@pytest.mark.parametrize("n_languages", [5, 33])
+def test_overlap_is_the_jaccard_index_of_every_two_regions_or_its_mean_over_the_others(n_languages):
+    values = noise(shape=(n_languages, 6, 3, 40))
+    found = key_regions(values, "ap", k=4, n_shuffles=1)
+    within = np.array([True, False, True])
+
+    def by_hand(one, other):
+        pair = (found.region[at][within] for at in (one, other))
+        return regions.jaccard(*pair, np.array(found.widths)[within])
+
+    table = regions.overlap(found, within).set_index(["source", "target"])
+    source = found.languages[2]
+    row = table.loc[(source, found.languages[0])]
+    assert (row.jaccard, row.chance) == pytest.approx(by_hand(2, 0))
+    if n_languages > 30:
+        others = [by_hand(2, other) for other in range(n_languages) if other != 2]
+        row = table.loc[(source, "others")]
+        assert (row.jaccard, row.chance) == pytest.approx(np.nanmean(others, axis=0))
+    else:
+        assert len(table) == n_languages * (n_languages - 1)
+
+
+def test_two_empty_regions_have_no_overlap():
+    found = key_regions(noise(shape=(4, 30, 1, 50)), "calibrated")
+    assert not found.region.any() and regions.overlap(found).jaccard.isna().all()
 
 
 def test_overlap_by_chance_is_what_random_regions_have():

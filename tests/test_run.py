@@ -432,3 +432,17 @@ def test_a_notebook_hands_over_its_parameters_and_nothing_else(model, tmp_path):
 def test_a_setting_that_there_is_not_is_refused_by_name(model):
     with pytest.raises(ValueError, match="a run has no setting 'colour'"):
         Run(str(model), colour="red")
+
+
+def test_the_digests_of_the_package_do_not_depend_on_what_was_imported_before():
+    code = (
+        "import json; {first}from lingua_utils.runs import keys; "
+        "print(json.dumps(keys.module_digests('lingua_utils.measure.activations'), sort_keys=True))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code.format(first=first)], capture_output=True, text=True, check=True
+        ).stdout
+        for first in ("", "from lingua_utils.models import converting, loading; ")
+    }
+    assert len(found) == 1 and "lingua_utils.models.loading" in found.pop()

@@ -123,6 +123,12 @@ def test_a_model_on_disk_has_a_folder_by_where_it_lies(tmp_path):
     assert first != second and first.parts[1].startswith("model-")
 
 
+def test_all_languages_are_a_setting_and_those_silenced_are_named():
+    assert RunSettings(languages="all").names("languages") == ("all",)
+    with pytest.raises(ValueError, match="'all'"):
+        RunSettings(silenced_languages="all")
+
+
 def test_languages_may_be_named_with_commas_or_spaces():
     spaced, commas = (RunSettings(languages=text) for text in ("eng_Latn fra_Latn", "eng_Latn, fra_Latn"))
     assert spaced == commas and spaced.folder.name == "main+languages=eng_Latn,fra_Latn"
@@ -132,7 +138,7 @@ CHANGES = {
     "training_seed": st.integers(0, 3),
     "seed": st.integers(0, 3),
     "n_sentences": st.sampled_from([0, 2, 200]),
-    "languages": st.sampled_from(["default", "eng_Latn fra_Latn", "fra_Latn eng_Latn"]),
+    "languages": st.sampled_from(["default", "all", "eng_Latn fra_Latn", "fra_Latn eng_Latn"]),
     "digits": st.sampled_from(["", "none", "latin"]),
     "pooling": st.sampled_from(["mean", "last"]),
     "n_controls": st.integers(1, 3),

@@ -12,7 +12,7 @@ from scipy import stats
 from lingua_utils.measure import similarity
 from lingua_utils.measure.activations import Activations
 from lingua_utils.measure.intervals import simultaneous_limits
-from lingua_utils.measure.sums import SCALES, Vectors
+from lingua_utils.measure.sums import SCALES, Compared, Vectors, families_of, sample_of
 
 SCORES = ["same_language", "same_meaning", "neither"]
 
@@ -355,7 +355,7 @@ def test_every_measure_looks_at_its_vectors_on_the_scale(scale):
 def test_vectors_are_put_on_a_scale_once():
     vectors = Vectors.of(planted(shape=(3, 8, 12)), scale="raw")
     assert vectors.scaled("centred") is vectors.scaled("centred")
-    assert vectors.scaled("centred").scaled("raw").gram == pytest.approx(vectors.gram)
+    assert vectors.scaled("centred").scaled("raw").squared_norms == pytest.approx(vectors.squared_norms)
 
 
 def test_a_languages_own_mean_can_be_removed_on_every_scale():
@@ -425,6 +425,24 @@ def test_all_pairs_chosen_are_all_pairs():
     )
     np.testing.assert_allclose(null.sads, plain.sads, atol=1e-5)
     np.testing.assert_allclose(null.lrds, plain.lrds, atol=1e-5)
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_sums_over_groups_of_languages_are_sums_over_their_pairs(data):
+    """Of languages that are compared alike, whatever the choice of pairs."""
+    n_languages = data.draw(st.integers(2, 7))
+    labels = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n_languages, max_size=n_languages)))
+    chosen = (labels[:, None] == labels) != data.draw(st.booleans())
+    chosen = chosen & ~np.eye(n_languages, dtype=bool)
+    units = np.random.default_rng(0).standard_normal((n_languages, 3, 5))
+    compared = Compared.of(chosen.astype(float))
+    assert len(compared.members) <= len(set(labels))
+    np.testing.assert_allclose(
+        compared.products(units), np.einsum("kmn,lmn,kl->mn", units, units, chosen), atol=1e-9
+    )
+    np.testing.assert_allclose(compared.partners(units[:, 0]), chosen @ units[:, 0], atol=1e-9)
+    assert compared.n_pairs == chosen.sum() and np.array_equal(compared.languages, chosen.any(axis=0))
 
 
 def test_pairs_may_be_chosen_by_a_function_of_the_languages():
@@ -584,6 +602,43 @@ def test_mean_cosines_equal_means_over_pairs():
             assert row["same_meaning"] == pytest.approx(cosines[same].mean())
 
 
+MANY = (
+    *("fra_Latn", "spa_Latn", "hin_Deva", "eng_Latn", "arb_Arab", "heb_Hebr", "eus_Latn"),
+    *(f"invented {number}" for number in range(25)),
+)
+
+
+def test_of_many_languages_mean_cosines_are_with_the_pivot_the_family_and_all_others():
+    vectors = planted(shape=(32, 5, 12))
+    units = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    table = similarity.mean_cosines(vectors, MANY, "raw").set_index(["source", "target"])
+    same, others = np.eye(5, dtype=bool), [at for at in range(32) if at != 4]
+    partners = {("arb_Arab", "eng_Latn"): [3], ("arb_Arab", "family"): [5], ("arb_Arab", "others"): others}
+    for key, those in partners.items():
+        cosines = np.array([units[4] @ units[other].T for other in those])
+        assert table.loc[key].same_meaning == pytest.approx(cosines[:, same].mean())
+        assert table.loc[key].different_meaning == pytest.approx(cosines[:, ~same].mean())
+    assert ("eng_Latn", "eng_Latn") not in table.index
+    # Basque has no other of its family here, and nobody knows the family of an invented language.
+    without_family = set(MANY) - {source for source, target in table.index if target == "family"}
+    assert without_family == {"eus_Latn", *MANY[7:]}
+
+
+def test_thirty_languages_are_compared_one_by_one_and_thirty_one_are_not():
+    vectors = planted(shape=(31, 4, 6))
+    for measure in (similarity.retrieval, similarity.mean_cosines):
+        assert measure(vectors[:30]).target.nunique() == 30
+        assert set(measure(vectors).target) == {"0", "others"}
+
+
+def test_of_many_languages_a_sample_over_all_families_is_placed_in_the_plane():
+    sample = [MANY[at] for at in sample_of(MANY, 6)]
+    assert len(sample) == 6 and "eng_Latn" in sample
+    assert {"Afro-Asiatic", "Indo-European", "unknown"} <= set(families_of(sample))
+    plane = similarity.principal_plane(planted(shape=(32, 9, 12)), languages=MANY)
+    assert set(plane.language) == {MANY[at] for at in sample_of(MANY)} and plane.language.nunique() == 30
+
+
 # ---- retrieval ------------------------------------------------------------------------------------------
 
 
@@ -608,6 +663,34 @@ def test_retrieval_equals_the_loop_over_sentences(centre, monkeypatch):
         forth, back = nearest[a, b] == meanings, nearest[b, a] == meanings
         assert row.accuracy == pytest.approx(forth.mean())
         assert row.mutual == pytest.approx((forth & back).mean())
+
+
+def test_of_many_languages_retrieval_is_in_the_pivot_and_in_the_mean_of_the_others(monkeypatch):
+    monkeypatch.setattr("lingua_utils.measure.similarity.CELLS", 5000)
+    vectors = planted(shape=(32, 9, 10), language=3, noise=2) * np.linspace(0.1, 9, 10)
+    found = similarity.retrieval(vectors, MANY).set_index(["source", "target"])
+    assert set(found.index) == {
+        (one, target) for one in MANY for target in ("eng_Latn", "others") if one != target
+    }
+    centred = by_hand(vectors, "standardised")
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    for at, source in enumerate(MANY):
+        for target, other in (
+            ("eng_Latn", centred[3]),
+            ("others", np.delete(centred, at, axis=0).mean(axis=0)),
+        ):
+            if source == target:
+                continue
+            nearest = nearest_by_loop(np.stack([centred[at], other]), None)
+            forth, back = nearest[0, 1] == np.arange(9), nearest[1, 0] == np.arange(9)
+            row = found.loc[(source, target)]
+            assert row.accuracy == pytest.approx(forth.mean())
+            assert row.mutual == pytest.approx((forth & back).mean())
+
+
+def test_a_gallery_larger_than_the_text_takes_all_of_it_and_says_so():
+    table = similarity.retrieval(planted(shape=(31, 7, 12)), gallery=200)
+    assert set(table.gallery) == {7} and set(table.chance) == {1 / 7}
 
 
 def test_translations_that_differ_by_a_constant_are_all_found():

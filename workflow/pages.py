@@ -24,7 +24,7 @@ import nbformat
 import pandas as pd
 import yaml
 
-from lingua_utils.hub import progress, training_order
+from lingua_utils.hub import UNTRAINED, progress, training_order
 from lingua_utils.runs import sheets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,7 +65,7 @@ class RunPages:
         name = self.row.settings.revision
         step = progress(name).step
         _, *changed = self.row.settings.folder.name.split("+")
-        return ", ".join([name if step is None else f"step {step:,}", *changed])
+        return ", ".join([name if name == UNTRAINED or step is None else f"step {step:,}", *changed])
 
     @property
     def page(self) -> PurePosixPath:

@@ -94,6 +94,8 @@ def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
     )
     # An empty region costs nothing and has nothing to be compared with.
     rows = parts.with_names(selectivity[selectivity.n_neurons > 0], "region_language")
+    keys = ["rule", "region_language", "control_kind"]
+    rows = parts.averaged(rows, keys, ["selectivity", "n_neurons", *costs, *excess])
     spread = 2 * rows.control_difference_sd.fillna(0)
     rows = rows.assign(
         control_low=rows.control_difference - spread, control_high=rows.control_difference + spread
@@ -127,7 +129,7 @@ def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
         alt.Title(
             "Selectivity of each region",
             subtitle=[
-                "lines: 95 % intervals over sentences",
+                parts.by_language(selectivity.region_language, "lines: 95 % intervals over sentences"),
                 "grey: random regions of the same size, ± 2 sd",
             ],
         ),
@@ -155,9 +157,10 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
         .assign(text_language=name)
         for text, name in texts.items()
     )
-    rows = parts.with_names(rows[rows.change.notna()], "region_language")
-    keys = ["rule", "share", "text_language"]
-    mean = rows.groupby(keys, as_index=False, sort=False)[["change", "low", "high"]].mean()
+    numbers, keys = ["change", "low", "high"], ["rule", "share", "text_language"]
+    rows = rows[rows.change.notna()]
+    mean = rows.groupby(keys, as_index=False, sort=False)[numbers].mean()
+    rows = parts.averaged(parts.with_names(rows, "region_language"), [*keys, "region_language"], numbers)
     rows = pd.concat([mean.assign(region_language="mean"), rows])
     regions, region = parts.choice("region_language", rows.region_language.unique(), label="region of")
     base = parts.chart_of(rows, region)

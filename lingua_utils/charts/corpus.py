@@ -21,6 +21,8 @@ class Page:
 def side_by_side(corpus: Any, sentences: Sequence[int] = (0, 1, 2, 3)) -> Page:
     """The same sentences in every language of a corpus, one table per meaning, to be unfolded one by one.
 
+    Very many languages stand under the names of their families.
+
     Every cell carries its language and writing direction, for browsers, screen readers and fonts; texts are
     escaped, so that a corpus cannot bring markup into the page.
 
@@ -40,16 +42,23 @@ def side_by_side(corpus: Any, sentences: Sequence[int] = (0, 1, 2, 3)) -> Page:
     outside = [number for number in sentences if not 0 <= number < corpus.n_sentences]
     if outside:
         raise ValueError(f"no sentence {outside[0]}; the corpus has {corpus.n_sentences}")
+    texts_of = dict(zip(corpus.languages, corpus.texts, strict=True))
+    many = len(texts_of) > theme.MANY
+    labels = theme.labels(corpus.languages)  # many are in the order of families
     parts = []
     for position, number in enumerate(sentences):
-        rows = "".join(
-            f"<tr><th scope='row'>{theme.language_heading(code)}</th>"
-            f"<td {theme.language_attributes(code)}>{html.escape(texts[number])}</td></tr>"
-            for code, texts in zip(corpus.languages, corpus.texts, strict=True)
-        )
+        rows, above = "", None
+        for code, label in labels.items():
+            if many and label != above:
+                rows += f"<tr><th colspan='2' scope='rowgroup'>{html.escape(label)}</th></tr>"
+            rows += (
+                f"<tr><th scope='row'>{theme.language_heading(code)}</th>"
+                f"<td {theme.language_attributes(code)}>{html.escape(texts_of[code][number])}</td></tr>"
+            )
+            above = label
         kind = f" · {html.escape(corpus.kinds[number])}" if corpus.kinds else ""
         parts.append(
-            f"<details{'' if position else ' open'}><summary>sentence {number}{kind}</summary>"
+            f"<details{'' if position or many else ' open'}><summary>sentence {number}{kind}</summary>"
             f"<table class='side-by-side'>{rows}</table></details>"
         )
     return Page("".join(parts))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from lingua_utils.charts import parts, theme
@@ -128,7 +129,8 @@ def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
     Parameters
     ----------
     outcomes : DataFrame
-        ``model_id``, ``training_seed``, ``step``, ``outcome`` (its name), ``value``, ``null``.
+        ``model_id``, ``training_seed``, ``step``, ``outcome`` (its name), ``value``, ``null``. Of a model
+        those checkpoints are shown at which most of its trainings were measured.
     """
     table = parts.with_steps(outcomes, ["training_seed", "outcome", "value", "null"])
     groups = table.groupby(["model", "outcome", "step"], sort=False)
@@ -139,6 +141,8 @@ def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
         null=("null", "mean"),
         seeds=("value", "size"),
     ).reset_index()
+    # A mean over fewer trainings than at the next checkpoint would be a step that no training made.
+    rows = rows[rows.seeds == rows.groupby(["model", "outcome"]).seeds.transform("max")]
     drawn = parts.lines(
         parts.chart_of(rows),
         parts.step_axis(rows.step),
@@ -167,9 +171,9 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
         ``step``, ``language``, ``selectivity`` with ``low`` and ``high``, ``control``: the same of random
         neurons.
     """
-    rows = parts.with_names(
-        parts.with_steps(selectivity, ["language", "selectivity", "low", "high", "control"]), "language"
-    )
+    numbers = ["selectivity", "low", "high", "control"]
+    rows = parts.with_names(parts.with_steps(selectivity, ["language", *numbers]), "language")
+    rows = parts.averaged(rows, ["language", "step"], numbers)
     chart = parts.lines(
         parts.chart_of(rows[["language", "step", "selectivity", "low", "high", "control"]]),
         parts.step_axis(rows.step),
@@ -250,6 +254,10 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
         When a column is missing, or a layer is not in the table.
     """
     parts.need(projection, ["layer", "layer_index", "language", "sentence", "x", "y"])
+    # Of very many languages as many as have a colour, from all families.
+    codes = list(theme.labels(projection.language))
+    spaced = np.linspace(0, len(codes) - 1, min(theme.MANY, len(codes))).round().astype(int)
+    projection = projection[projection.language.isin([codes[at] for at in spaced])]
     extents = projection[["x", "y"]].abs().max(axis=1)
     whole = float(extents.max()) or 1.0
     rows = projection.assign(

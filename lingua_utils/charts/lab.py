@@ -25,6 +25,7 @@ def loss_by_language(
         raise ValueError(f"measure is {measure!r}; it can be {' or '.join(units)}")
     parts.need(losses, ["step", "language", measure])
     rows = parts.with_names(losses[["step", "language", measure]], "language")
+    rows = parts.averaged(rows, ["step", "language"], [measure])
     y = alt.Y(f"{measure}:Q", title=units[measure])
     layers = [parts.language_lines(parts.chart_of(rows), parts.step_axis(rows.step), y, losses.language)]
     if chance is not None:

@@ -18,6 +18,8 @@ FINAL = 2**62
 STACKS = ("encoder", "decoder")
 PANEL = 260  # width of one of several panels, of which two stand side by side, and one fills a phone
 HEIGHT = 300
+LARGEST = 12  # families on the axes of a map of families by families
+FAMILY, OTHERS = "family", "others"  # what very many languages are compared with, beside a pivot
 SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
 BANDS = "bands: 95 % intervals · grey: shuffled sentences"
 LINES = "lines: 95 % intervals · grey: shuffled sentences"
@@ -29,6 +31,7 @@ _TITLES = {
     "source": "language",
     "target": "with",
     "strip": "layer",
+    "label": "language",
     "region_language": "silenced",
     "text_language": "text in",
     "n_neurons": "key neurons",
@@ -87,10 +90,15 @@ def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     )
 
 
+def short(model_id: str) -> str:
+    """A model's name in charts: of the lab's and of those that come as packages without the prefix."""
+    return model_id.removeprefix("lab/").removeprefix("pypi/")
+
+
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a short ``model`` name: what the lab trains goes without its prefix."""
+    """The table with a short ``model`` name."""
     need(table, ["model_id"])
-    return table.assign(model=table.model_id.str.removeprefix("lab/"))
+    return table.assign(model=table.model_id.map(short))
 
 
 def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -103,8 +111,90 @@ def with_steps(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def with_names(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Codes of languages in these columns replaced by English names."""
-    return table.assign(**{column: table[column].map(theme.language_name) for column in columns})
+    """Codes of languages in these columns replaced by English names; very many by those of families."""
+    return table.assign(**{column: table[column].map(theme.labels(table[column])) for column in columns})
+
+
+def averaged(table: pd.DataFrame, keys: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
+    """One row for each key: the table as it is, or means over the languages of a family."""
+    keys = [key for key in keys if key in table]
+    if not table.duplicated(keys).any():
+        return table
+    return table.groupby(keys, sort=False, dropna=False)[list(values)].mean().reset_index()
+
+
+def by_language(languages: Iterable[str], text: str) -> str:
+    """A subtitle, which says so where many languages are shown by family."""
+    return f"{text} · means over families" if pd.Series(languages).nunique() > theme.MANY else text
+
+
+def language_strips(
+    table: pd.DataFrame,
+    keys: Sequence[str],
+    values: Sequence[str],
+    colour: alt.Color,
+    tooltip: list[alt.Tooltip],
+    x_title: str = "layer",
+) -> tuple[alt.Chart, "SliderTable", list[alt.Parameter]]:
+    """Heat strips of very many languages: of families (their means), of languages, or of those searched for.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``language`` (codes), ``layer``, ``layer_index``, perhaps ``step``, the keys and the values. What is
+        called a layer may be any other series.
+    keys : sequence of str
+        Columns of what is chosen from lists: the chart is to be filtered by them.
+    values : sequence of str
+        Columns of numbers: what is coloured, and what tooltips say.
+
+    Returns
+    -------
+    chart, table, parameters
+        A step slider and the title are of the packed table; the last parameters are to be added.
+    """
+    table = table.assign(step=SliderTable.step_of(table))
+    codes = list(theme.labels(table.language))  # by family
+    names = pd.Series({code: theme.language_name(code) for code in codes})
+    alike = names.duplicated(keep=False)
+    names[alike] = [f"{name} ({code})" for code, name in names[alike].items()]
+    family = table.language.map(theme.labels(codes))
+    place = [*keys, "layer", "layer_index", "step"]
+    means = table.assign(label=family).groupby(["label", *place], sort=False, dropna=False)[list(values)]
+    rows = pd.concat([
+        means.mean().reset_index().assign(shown="families", words=""),
+        table.assign(
+            label=table.language.map(names),
+            shown="languages",
+            words=(table.language.map(names) + " " + table.language + " " + family).str.lower(),
+        )[["label", *place, *values, "shown", "words"]],
+    ])  # fmt: skip
+    packed = SliderTable.pack(rows, ["label", "shown", "words", *keys], values)
+    labels = [*dict.fromkeys(theme.labels(codes).values()), *names]
+    at = {name: f"{name}_at" for name in values}
+    chart = (
+        packed.chart()
+        .transform_filter(
+            "search == '' ? datum.shown == shown_rows : "
+            "datum.shown == 'languages' && indexof(datum.words, lower(search)) >= 0"
+        )
+        .transform_calculate(strip=str(packed.layers))
+        .transform_flatten([*at.values(), "strip"])
+        .transform_calculate(**{name: f"datum.{column}[step_at]" for name, column in at.items()})
+        .mark_rect()
+        .encode(
+            layer_axis(packed.layers, "strip").title(x_title),
+            alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=190)),
+            colour,
+            tooltip=[*tips("label", "strip"), *tooltip],
+        )
+        .properties(width="container", height={"step": 15})
+    )
+    rows_of = alt.binding_radio(options=["families", "languages"], name="rows ")
+    find = alt.param(
+        name="search", value="", bind=alt.BindInput(input="search", name="search ", placeholder="Hindi")
+    )
+    return chart, packed, [alt.param(name="shown_rows", value="families", bind=rows_of), find]
 
 
 def tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
@@ -116,6 +206,12 @@ def tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
             *((name, f"{name}:Q", {"format": form}) for name, form in numbers.items()),
         ]
     ]
+
+
+def target_name(target: str) -> str:
+    """What a language is compared with, in words."""
+    words = {FAMILY: "its family", OTHERS: "all other languages"}
+    return words.get(target) or theme.language_name(target)
 
 
 def step_axis(steps: pd.Series) -> alt.X:
@@ -326,7 +422,19 @@ def silenced_beside_control(
     ``colour`` makes of a column's name what both maps are coloured by: one scale. Where a column ``above``
     is true, a dot marks the region's square.
     """
+    own = table.region_language == table.text_language
     rows = with_names(table, "region_language", "text_language")
+    for column in ("region_language", "text_language"):
+        if table[column].nunique() > theme.MANY:
+            largest = list(dict.fromkeys(theme.labels(table[column]).values()))[:LARGEST]
+            rows[column] = rows[column].where(rows[column].isin(largest), "other families")
+    if table.text_language.nunique() > theme.MANY:  # a region's own language would be lost in its family
+        rows.loc[own, "text_language"] = "its own"
+    keys = ["rule", "control_kind", "measure", "region_language", "text_language"]
+    numbers = [name for name in rows.select_dtypes(["number", "bool"]) if name not in keys]
+    rows = averaged(rows, keys, numbers)
+    if "above" in rows:
+        rows = rows.assign(above=rows.above > 0.5)  # of a family in most of its languages
     names = list(dict.fromkeys(rows.text_language))
     rules, rule = rule_choice(rows)
 
@@ -376,7 +484,8 @@ def score_lines(base: alt.Chart, x: alt.X, colour: alt.Color, *names: str, **num
     ``names`` and ``numbers`` are what the tooltips say besides.
     """
     y = alt.Y("value:Q", title="difference of mean cosines")
-    grey = {"detail": colour.shorthand}
+    trainings = ["training_seed:N"] if "training_seed" in base.data else []
+    grey = {"detail": [colour.shorthand, *trainings]}
     dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
     limit = [dotted.encode(x, alt.Y("limit:Q"), **grey)] if "limit" in base.data else []
     return alt.layer(
@@ -411,6 +520,7 @@ def long_scores(similarity: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 def mean_over_pairs(retrieval: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Mean accuracy over pairs of languages, its quartiles ``low`` and ``high``, and chance."""
+    retrieval = retrieval[retrieval.target != OTHERS]  # the mean of all others is no language
     groups = retrieval.groupby(keys, sort=False)
     quartiles = groups.accuracy.quantile([0.25, 0.75]).unstack().set_axis(["low", "high"], axis=1)
     return groups.agg(accuracy=("accuracy", "mean"), chance=("chance", "first")).join(quartiles).reset_index()
@@ -481,12 +591,9 @@ class SliderTable:
         """A title that names the chosen layer and step, which the sliders only count."""
         final = " · final" if len(self.steps) > 1 else ""
         steps = [final if step is None else f" · step {step:,}" for step in self.steps]
-        names = ["" for _ in self.layers]
-        if name_layer:
-            names = [
-                " · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers
-            ]
-        return alt.Title(alt.expr(f"{text!r} + {names}[layer_at] + {steps}[step_at]"), **settings)
+        names = [" · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers]
+        layer = f" + {names}[layer_at]" if name_layer else ""
+        return alt.Title(alt.expr(f"{text!r}{layer} + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
         """The two parameters: sliders where there is a choice, constants where there is none."""

@@ -45,6 +45,8 @@ def null_shares(null: pd.DataFrame) -> alt.Chart:
 def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
     """How much of every layer is key to each language: one strip per language, a slider over checkpoints.
 
+    Very many languages are shown by family, or searched for.
+
     Parameters
     ----------
     counts : DataFrame
@@ -53,6 +55,21 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
     """
     values = ["count", "share", "expected"]
     parts.need(counts, ["rule", "layer", "layer_index", "language", *values])
+    if counts.language.nunique() > theme.MANY:
+        rules, rule = parts.rule_choice(counts)
+        shade = parts.shade(
+            "share", "share of the layer's neurons", "blues", [0, counts.share.max() or 1], "%"
+        )
+        tooltip = parts.tips("rule", count=",.1f", expected=".1f")
+        strips, table, asked = parts.language_strips(counts, ["rule"], values, shade, tooltip)
+        return parts.finish(
+            strips.transform_filter(rule),
+            table.title("Key neurons", name_layer=False),
+            f"Share of each layer's neurons that is key to each of {counts.language.nunique()} languages.",
+            *rules,
+            *table.sliders()[:1],
+            *asked,
+        )
     counts = parts.with_names(parts.split_stacks(counts), "language")
     strips = counts.assign(strip=counts.layer, layer="all", layer_index=0)
     keys = ["rule", "language", *parts.stack_keys(counts), "strip"]
@@ -93,6 +110,8 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
     """
     parts.need(concentration, ["rule", "language", "share_outer", "low", "high", "uniform", "n_neurons"])
     rows = parts.with_names(concentration[concentration.n_neurons > 0], "language")
+    numbers = ["share_outer", "low", "high", "uniform", "n_neurons"]
+    rows = parts.averaged(rows, ["rule", "stack", "language"], numbers)
     colour = alt.Color("rule:N", scale=theme.series_scale(parts.rules_of(rows)), legend=None)
     every = parts.chart_of(rows)
     base = every.encode(alt.Y("language:N", title=None, sort=list(dict.fromkeys(rows.language))), colour)
@@ -106,7 +125,10 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         parts.by_rule(drawn.properties(width=200, height={"step": 18}), rows),
-        alt.Title("First and last tenth of the layers", subtitle="95 % intervals · dashed: an even spread"),
+        alt.Title(
+            "First and last tenth of the layers",
+            subtitle=parts.by_language(concentration.language, "95 % intervals · dashed: an even spread"),
+        ),
         "Share of each language's key neurons in the outer layers, with an even spread as baseline.",
     )
 
@@ -120,10 +142,16 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
         ``region_overlap`` of one run: ``rule``, ``stack``, ``source``, ``target``, ``jaccard``, ``chance``.
     """
     parts.need(overlap, ["rule", "source", "target", "jaccard", "chance"])
-    rows = parts.with_names(overlap, "source", "target").assign(excess=overlap.jaccard - overlap.chance)
+    rows = overlap.assign(excess=overlap.jaccard - overlap.chance)
+    if (rows.target == parts.OTHERS).any():
+        return _overlap_strips(rows)
+    numbers = ["jaccard", "chance", "excess"]
+    rows = parts.with_names(rows, "source", "target")
+    rows = parts.averaged(rows, ["rule", "stack", "source", "target"], numbers)
     names = list(dict.fromkeys(rows.source))
-    # The overlap of a pair is the same either way round.
-    rows = rows[rows.source.map(names.index) > rows.target.map(names.index)]
+    # The overlap of a pair is the same either way round; a family has one with itself.
+    place = {name: at for at, name in enumerate(names)}
+    rows = rows[rows.source.map(place) >= rows.target.map(place)]
     rules, rule = parts.rule_choice(rows)
     base = parts.chart_of(rows, rule).encode(
         *parts.square_axes(names, "target", "source"),
@@ -141,6 +169,31 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
     )
 
 
+def _overlap_strips(rows: pd.DataFrame) -> alt.Chart:
+    """Overlap of very many languages' regions with a pivot's, those of their families, and all others'."""
+    targets = list(dict.fromkeys(rows.target))
+    rows = rows.assign(
+        language=rows.source,
+        layer=rows.target.map(parts.target_name),
+        layer_index=rows.target.map(targets.index),
+    )
+    rules, rule = parts.rule_choice(rows)
+    stacks, stack = parts.choice("stack", list(dict.fromkeys(rows["stack"])))
+    shade = parts.diverging("excess", "Jaccard − chance", rows.excess.abs().max())
+    tooltip = parts.tips("rule", jaccard=".3f", chance=".3f")
+    numbers = ["excess", "jaccard", "chance"]
+    strips, table, asked = parts.language_strips(rows, ["rule", "stack"], numbers, shade, tooltip, "with")
+    return parts.finish(
+        strips.transform_filter(rule).transform_filter(stack),
+        "Overlap of regions",
+        f"Overlap of the regions of {rows.source.nunique()} languages with others, beyond chance.",
+        *rules,
+        *stacks,
+        *table.sliders()[:1],
+        *asked,
+    )
+
+
 def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     """How far every two rules select the same neurons: a point per language, the tick is chance.
 
@@ -152,15 +205,21 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
     """
     parts.need(agreement, ["rule_a", "rule_b", "language", "jaccard", "chance"])
     rows = parts.with_names(agreement, "language").assign(rules=agreement.rule_a + " · " + agreement.rule_b)
+    rows = parts.averaged(rows, ["rules", "stack", "language"], ["jaccard", "chance"])
+    many = agreement.language.nunique() > theme.MANY
     base = parts.chart_of(rows).encode(alt.Y("rules:N", title=None, sort=list(dict.fromkeys(rows.rules))))
     points = base.mark_point(size=60, opacity=0.85).encode(
         alt.X("jaccard:Q", title="Jaccard overlap", axis=alt.Axis(tickCount=5)),
-        alt.Color("language:N", scale=theme.language_scale(agreement.language.unique())),
+        alt.Color(
+            "language:N",
+            scale=theme.language_scale(agreement.language.unique()),
+            legend=None if many else alt.Undefined,
+        ),
         tooltip=parts.tips("rules", "language", jaccard=".3f", chance=".3f"),
     )
     chance = base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("mean(chance):Q"))
     return parts.finish(
         parts.by_stack(chance + points, rows, height=30 * rows.rules.nunique()),
-        alt.Title("Agreement of the rules", subtitle="tick: chance"),
+        alt.Title("Agreement of the rules", subtitle=parts.by_language(agreement.language, "tick: chance")),
         "Overlap of the regions that every two rules select, for each language, with chance.",
     )

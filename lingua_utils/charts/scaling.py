@@ -26,7 +26,7 @@ def scores_by_model(
     """
     table = _finished(parts.chosen(similarity, "scale", scale).query("layer == 'all'"), ["kind"])
     rows = parts.long_scores(table, ["model", "kind"])
-    models = [name.removeprefix("lab/") for name in dict.fromkeys([*order, *table.model_id])]
+    models = [parts.short(name) for name in dict.fromkeys([*order, *table.model_id])]
     kinds, kind = parts.kind_choice(rows.kind)
     base = parts.chart_of(rows, kind).encode(alt.Y("model:N", sort=models, title=None))
     colour = parts.score_colour()
@@ -48,8 +48,50 @@ def scores_by_model(
     )
 
 
+def beside_twin(table: pd.DataFrame) -> alt.FacetChart:
+    """Each measure over all layers as it is, and less that of the untrained twin, model beside model.
+
+    Cosines and what chance finds grow with width, depth and shared tokens, of which the twin has as much.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``model_id``, ``training_seed``, ``measure``, ``value``, ``low``, ``high``, ``twin``, ``gain``,
+        ``gain_low``, ``gain_high``; the gain is the value less the twin's, NaN where no twin was measured.
+    """
+    parts.need(table, ["training_seed", "measure", "value", "low", "high", "twin", "gain_low", "gain_high"])
+    table = parts.with_models(table)
+    columns = ["model", "training_seed", "measure"]
+    raw = table[[*columns, "value", "low", "high", "twin"]].assign(shown="as measured", of_twin=table.twin)
+    gain = table[[*columns, "gain", "gain_low", "gain_high"]].set_axis(
+        [*columns, "value", "low", "high"], axis=1
+    )
+    gain = gain.dropna(subset="value").assign(shown="less its untrained twin", of_twin=0.0, twin=table.twin)
+    rows = pd.concat([raw, gain], ignore_index=True)
+    rows["panel"] = rows.measure + ", " + rows.shown
+    tips = parts.tips("model", "training_seed", **dict.fromkeys(("value", "low", "high", "twin"), ".3f"))
+    base = parts.chart_of(rows).encode(alt.Y("model:N", title=None, sort=list(dict.fromkeys(table.model))))
+    drawn = alt.layer(
+        base.mark_tick(color=theme.UNTRAINED, thickness=3, size=14).encode(alt.X("of_twin:Q")),
+        base.mark_rule(strokeWidth=2, color=theme.MEANING_SCORE).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        base.mark_point(size=60, opacity=1, color=theme.MEANING_SCORE).encode(
+            alt.X("value:Q", title=None), tooltip=tips
+        ),
+    ).properties(width=190, height={"step": 24})
+    panels = alt.Facet("panel:N", title=None, sort=list(dict.fromkeys(rows.sort_values("measure").panel)))
+    return parts.finish(
+        parts.fold(drawn.facet(panels, columns=2).resolve_scale(x="independent")),
+        alt.Title(
+            "As measured, and less the untrained twin",
+            subtitle="lines: 95 % intervals · ticks: untrained twin · a point per training",
+        ),
+        f"{', '.join(dict.fromkeys(rows.measure))} of {rows.model.nunique()} models as measured, and less "
+        "those of their untrained twins, with 95 % intervals.",
+    )
+
+
 def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "all") -> alt.FacetChart:
-    """LRDS and SADS of each layer against its relative depth, a line per model above the band of its null.
+    """LRDS and SADS of each layer against its relative depth, a line per training above its null's band.
 
     The first layer has depth 0 and the last one depth 1; an encoder and its decoder have lines of their own.
 
@@ -63,9 +105,10 @@ def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "a
         Which group of sentences to show.
     """
     table = _by_depth(parts.chosen(parts.chosen(similarity, "scale", scale), "kind", kind))
-    rows = parts.long_scores(table, ["model", "layer", "depth"])
+    rows = parts.long_scores(table, ["model", "training_seed", "layer", "depth"])
     colour = parts.series_colour(rows, "model")
-    drawn = parts.score_lines(parts.chart_of(rows), _DEPTH, colour, "model", "layer", depth=".2f")
+    base = parts.chart_of(rows).encode(alt.Detail("training_seed:N"))
+    drawn = parts.score_lines(base, _DEPTH, colour, "model", "layer", depth=".2f")
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
         alt.Title("The two scores, by depth", subtitle=f"{scale} · {parts.BANDS}"),
@@ -129,7 +172,7 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
 
 
 def retrieval_by_depth(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
-    """How often a sentence's translation is its nearest neighbour, against relative depth, a line per model.
+    """How often a sentence's translation is its nearest neighbour, by relative depth, a line per training.
 
     The line is the mean over language pairs, the band their middle half, the dashed line chance.
 
@@ -142,9 +185,9 @@ def retrieval_by_depth(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerC
     """
     parts.need(retrieval, ["source", "target", "accuracy", "chance"])
     rows = _by_depth(parts.chosen(retrieval, "kind", kind), ["source", "target"])
-    rows = parts.mean_over_pairs(rows, ["model", "layer", "depth"])
+    rows = parts.mean_over_pairs(rows, ["model", "training_seed", "layer", "depth"])
     drawn = parts.lines(
-        parts.chart_of(rows),
+        parts.chart_of(rows).encode(alt.Detail("training_seed:N")),
         _DEPTH,
         alt.Y("accuracy:Q", title="accuracy"),
         parts.series_colour(rows, "model"),
@@ -160,13 +203,15 @@ def retrieval_by_depth(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerC
 
 
 def _finished(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The last revision of each model: the one without a step, or else the one with the highest.
+    """The last revision of each model and training: the one without a step, or else the one with the highest.
 
-    Raises ValueError when a model then has two rows for the same keys.
+    Raises ValueError when a training then has two rows for the same keys.
     """
+    table = table if "training_seed" in table else table.assign(training_seed=0)
     step = parts.SliderTable.step_of(table)
-    table = parts.with_models(table[step == step.groupby(table.model_id).transform("max")])
-    repeated = table.model_id[table.duplicated(["model_id", *keys])]
+    last = step.groupby([table.model_id, table.training_seed]).transform("max")
+    table = parts.with_models(table[step == last])
+    repeated = table.model_id[table.duplicated(["model_id", "training_seed", *keys])]
     if not repeated.empty:
         raise ValueError(
             f"several rows for {repeated.iloc[0]}; a chart shows one run of each model: "

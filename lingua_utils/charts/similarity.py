@@ -144,6 +144,8 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
 def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
     """How often a sentence's nearest neighbour in another language is its translation, for each pair.
 
+    Of very many languages strips of layers, looked for in a pivot or in the mean of all others.
+
     Parameters
     ----------
     retrieval : DataFrame
@@ -153,7 +155,20 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
         Which group of sentences to show.
     """
     parts.need(retrieval, ["layer", "layer_index", "kind", "source", "target", "accuracy", "chance"])
-    rows = parts.with_names(parts.chosen(retrieval, "kind", kind), "source", "target")
+    rows = parts.chosen(retrieval, "kind", kind)
+    if (rows.target == parts.OTHERS).any():
+        shade = parts.shade("accuracy", "accuracy", "viridis", [0, 1])
+        return _strips(
+            rows,
+            ["accuracy"],
+            shade,
+            "Retrieval of translations",
+            f"Retrieval accuracy of {rows.source.nunique()} languages, layer by layer",
+            f"chance {float(rows.chance.iloc[0]):.3g}",
+        )
+    rows = parts.with_names(rows, "source", "target")
+    keys = ["source", "target", "layer", "layer_index", "step"]
+    rows = parts.averaged(rows, keys, ["accuracy", "chance"])
     table = parts.SliderTable.pack(rows, ["source", "target"], ["accuracy"])
     chance = float(rows.chance.iloc[0])
     names = list(dict.fromkeys(rows.source))
@@ -191,8 +206,18 @@ def mean_cosines(cosines: pd.DataFrame) -> alt.FacetChart:
     pairs = {"same_meaning": "same meaning", "different_meaning": "different meanings"}
     parts.need(cosines, ["layer", "layer_index", "source", "target", *pairs])
     keys = [name for name in ("layer", "layer_index", "step", "source", "target") if name in cosines]
-    rows = parts.with_names(cosines, "source", "target").melt(keys, list(pairs), "pair", "cosine")
-    rows = rows.replace({"pair": pairs})
+    if (cosines.target == parts.OTHERS).any():
+        rows = cosines.melt(keys, list(pairs), "pair", "cosine").replace({"pair": pairs})
+        limits = [min(0, rows.cosine.min()), rows.cosine.max()]
+        return _strips(
+            rows,
+            ["cosine"],
+            parts.shade("cosine", "mean cosine", "viridis", limits),
+            "Mean cosine of sentences",
+            f"Mean cosine of {rows.source.nunique()} languages with others, layer by layer",
+        )
+    rows = parts.averaged(parts.with_names(cosines, "source", "target"), keys, list(pairs))
+    rows = rows.melt(keys, list(pairs), "pair", "cosine").replace({"pair": pairs})
     table = parts.SliderTable.pack(rows, ["source", "target", "pair"], ["cosine"])
     names = list(dict.fromkeys(rows.source))
     limits = [min(0, rows.cosine.min()), rows.cosine.max()]
@@ -215,4 +240,26 @@ def mean_cosines(cosines: pd.DataFrame) -> alt.FacetChart:
         f"Two heat maps of the mean cosine between {len(names)} languages: "
         "translations, and different meanings.",
         *table.sliders(),
+    )
+
+
+def _strips(
+    rows: pd.DataFrame, values: list[str], shade: alt.Color, title: str, description: str, subtitle: str = ""
+) -> alt.Chart:
+    """Strips of very many languages, each compared with the target that is chosen."""
+    rows = rows.rename(columns={"source": "language"})
+    rows = rows.assign(target=rows.target.map(parts.target_name))
+    lists, at_target = parts.choice("target", list(dict.fromkeys(rows.target)), label="compared with")
+    pairs, of_pair = parts.choice("pair", list(dict.fromkeys(rows.pair)) if "pair" in rows else [])
+    keys = ["target", *(["pair"] if pairs else [])]
+    tooltip = parts.tips(*keys, **dict.fromkeys(values, ".3f"))
+    strips, table, asked = parts.language_strips(rows, keys, values, shade, tooltip)
+    return parts.finish(
+        strips.transform_filter(at_target).transform_filter(of_pair),
+        table.title(title, name_layer=False, **({"subtitle": subtitle} if subtitle else {})),
+        f"{description}; by family, or by language.",
+        *lists,
+        *pairs,
+        *table.sliders()[:1],
+        *asked,
     )

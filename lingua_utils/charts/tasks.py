@@ -20,7 +20,11 @@ def accuracy_by_language(accuracy: pd.DataFrame) -> alt.LayerChart:
     lists, task = parts.choice(
         "asked", tasks, first="transfer" if "transfer" in tasks else tasks[0], label="task"
     )
-    base = parts.chart_of(parts.with_names(accuracy, "language"), task).encode(
+    rows = parts.with_names(accuracy, "language")
+    rows = parts.averaged(
+        rows, ["asked", "task", "language"], ["accuracy", "low", "high", "n_items", "chance"]
+    )
+    base = parts.chart_of(rows, task).encode(
         alt.X("language:N", title=None, sort=None, axis=alt.Axis(labelAngle=-30))
     )
     bars = base.mark_bar(opacity=0.75).encode(
@@ -53,6 +57,8 @@ def accuracy_by_direction(directions: pd.DataFrame) -> alt.HConcatChart:
     rows = parts.with_names(
         directions[directions.asked.isin(["transfer", "translation"])], "source", "language"
     )
+    numbers = ["accuracy", "low", "high", "n_items", "chance"]
+    rows = parts.averaged(rows, ["asked", "source", "language"], numbers)
     names = list(dict.fromkeys(rows.language))
     panels = [
         parts.chart_of(of_task)

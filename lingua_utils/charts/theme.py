@@ -4,6 +4,7 @@ import colorsys
 import html
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
@@ -35,6 +36,9 @@ RULES = {
     "lape": "#2e8b57",
     "ap": "#8e5bb5",
 }
+
+# Languages that a chart shows one by one; more are shown by family.
+MANY = 30
 
 # Until the window is wide enough, one legend entry per row; static images have no window.
 _LEGEND_COLUMNS = "(containerSize()[0] || 700) > 500 ? {} : {}"
@@ -118,6 +122,29 @@ def language_name(code: str) -> str:
     return language.name if language else code
 
 
+def family(code: str) -> str:
+    """Family of a language; ``"unknown"`` where nobody knows it."""
+    language = _language(code)
+    return language.family if language else "unknown"
+
+
+def labels(codes: Iterable[str]) -> dict[str, str]:
+    """What charts call each language: its name; of more than :data:`MANY`, its family and how many it has.
+
+    Examples
+    --------
+    >>> labels(["fra_Latn", "cop_Copt"])
+    {'fra_Latn': 'French', 'cop_Copt': 'Coptic'}
+    """
+    codes = list(dict.fromkeys(codes))
+    if len(codes) <= MANY:
+        return {code: language_name(code) for code in codes}
+    sizes = Counter(map(family, codes))
+    ranks = {name: rank for rank, (name, _) in enumerate(sizes.most_common())}
+    by_family = sorted(codes, key=lambda code: ranks[family(code)])
+    return {code: f"{family(code)} ({sizes[family(code)]})" for code in by_family}
+
+
 def language_heading(code: str) -> str:
     """HTML of a language's English name and of what it calls itself."""
     language, name = _language(code), html.escape(language_name(code))
@@ -135,9 +162,12 @@ def language_attributes(code: str) -> str:
 
 
 def language_scale(languages: Iterable[str]) -> alt.Scale:
-    """Colour scale over the English names of these languages, each in its own colour."""
-    colours = language_colours(languages)
-    return alt.Scale(domain=[language_name(code) for code in colours], range=list(colours.values()))
+    """Colour scale over the labels of these languages: each has its colour; of many, each family."""
+    named = labels(languages)
+    if len(named) > MANY:
+        colours = {label: _walk(family(code)) for code, label in named.items()}
+        return alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Scale(domain=list(named.values()), range=list(language_colours(named).values()))
 
 
 def language_legend(**settings) -> alt.Legend:

@@ -98,9 +98,12 @@ class Activations:
         On which scale they are compared is asked of each measure.
         """
         reads = [partial(self._values.__getitem__, index) for index in range(len(self.layers))]
+        shapes = [(len(self.languages), self.n_sentences, width) for width in self.widths]
+        of = partial(Vectors.concatenated, languages=self.languages, chosen=self._chosen)
         for index, label in enumerate(self.layers):
-            yield label, Vectors.concatenated([reads[index]], [label], self.languages, self._chosen, index)
-        yield "all", Vectors.concatenated(reads, self.layers, self.languages, self._chosen)
+            # One layer fits in the memory, and is read once for all that is asked of it.
+            yield label, of([cache(reads[index])], [label], [shapes[index]], layer_index=index)
+        yield "all", of(reads, self.layers, shapes)
 
     def select(self, sentences: Sequence[int]) -> "Activations":
         """The activations of some of the meanings, by index; nothing is copied."""

@@ -18,10 +18,13 @@ from math import ceil, floor, sqrt
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import stats
+from torch.nn.functional import embedding_bag
 
 from lingua_utils.measure.activations import Activations
+from lingua_utils.measure.sums import between_languages
 
 NULL_VALUES = 200_000  # pooled null statistics wanted at least, so that small p-values can be told apart
 NULL_LIMIT = 20_000_000  # and at most, to bound the memory
@@ -393,13 +396,9 @@ def distinctive(activations: Activations, seed: int, rate: float = 0.05, n_shuff
             "from how the others differ: add languages, or take the rule calibrated"
         )
     n_shuffles = _affordable(n_shuffles, n_languages * sum(activations.widths))
-    layers = []
-    for i in range(len(activations.layers)):
-        values = activations.layer(i)
-        deals = _deals(*values.shape[:2], n_shuffles, seed)
-        parts = [distinctness(*_in_blocks(_means, values, deal)).astype(np.float32) for deal in deals]
-        layers.append(np.concatenate(parts))
-    statistic = np.concatenate(layers, axis=2)
+    deal = _deals(n_languages, activations.n_sentences, n_shuffles, seed)
+    found = (_in_blocks(_means, activations.layer(i), deal) for i in range(len(activations.layers)))
+    statistic = np.concatenate([distinctness(*means).astype(np.float32) for means in found], axis=2)
     # Twice one tail: a neuron around 0 has an outward direction on either side.
     region, *by_chance = (
         _discoveries(np.minimum(1, 2 * stats.t.sf(found, n_languages - 2)), rate) for found in statistic
@@ -420,11 +419,12 @@ def zscore(activations: Activations, seed: int, threshold: float = 2.0, n_shuffl
     by_chance = [np.zeros((n_languages, width)) for width in activations.widths]
     any_by_chance = 0
     weights = _unit_weights(activations)
+    deal = _shuffles(n_languages, activations.n_sentences, n_shuffles, seed)
     for i, count in enumerate(by_chance):
-        for shuffled in _shuffled_scores(activations, i, weights, n_shuffles, seed):
+        for shuffled in _shuffled_scores(activations.layer(i), weights, deal):
             selected = _standardized(shuffled) > threshold
-            count += selected.sum(axis=0)
-            any_by_chance += selected.any(axis=1).sum()
+            count += selected
+            any_by_chance += selected.any(axis=0).sum()
     return Selection(
         region=[layer > threshold for layer in z],
         score=z,
@@ -439,11 +439,8 @@ def calibrated(
     """Prominent languages, at a false discovery rate against shuffled languages."""
     n_tests = len(activations.languages) * sum(activations.widths)
     n_shuffles = _affordable(max(n_shuffles, ceil(NULL_VALUES / n_tests)), n_tests)
-    layers = []
-    for i in range(len(activations.layers)):
-        values = activations.layer(i)
-        parts = [prominence(values, deal, margin) for deal in _deals(*values.shape[:2], n_shuffles, seed)]
-        layers.append([np.concatenate(part) for part in zip(*parts, strict=True)])
+    deal = _deals(len(activations.languages), activations.n_sentences, n_shuffles, seed)
+    layers = [prominence(activations.layer(i), deal, margin) for i in range(len(activations.layers))]
     statistic, least = (np.concatenate(part, axis=2) for part in zip(*layers, strict=True))
     null = np.sort(statistic[1:], axis=None)
     # The hypothesis is that the distance is the margin at most, and it is rejected by what goes beyond that.
@@ -462,17 +459,12 @@ def lape(
     n_layers, n_content = len(activations.layers), activations.n_content
     probability = np.concatenate([activations.positive(i) for i in range(n_layers)], axis=1)
     region, entropy = _low_entropy(probability, share, activity)
-    shuffled = []
-    for i in range(n_layers):
-        above = activations.n_positive(i)
-        # A sentence takes its tokens along: those above 0, and all of them.
-        shuffled.append([
-            _dealt_sums(above, deal) / (deal @ n_content.reshape(-1))[..., None]
-            for deal in _shuffles(*n_content.shape, n_shuffles, seed)
-        ])  # fmt: skip
+    # A sentence takes its tokens along: those above 0, and all of them.
+    deal = _shuffles(*n_content.shape, n_shuffles, seed)
+    tokens = n_content.reshape(-1)[deal].sum(axis=2)[..., None]
+    above = np.concatenate([_dealt_sums(activations.n_positive(i), deal) for i in range(n_layers)], axis=2)
     by_chance = [
-        _low_entropy(dealt, share, activity)[0]
-        for dealt in np.concatenate([np.concatenate(parts) for parts in shuffled], axis=2)
+        _low_entropy(sums / of_all, share, activity)[0] for sums, of_all in zip(above, tokens, strict=True)
     ]
     score = np.broadcast_to(np.log(len(probability)) - entropy, probability.shape)
     return _beside_chance(activations, region, score, by_chance)
@@ -497,17 +489,20 @@ def ap(
         raise ValueError(
             f"k={k} neurons{' at either end' if bottom else ''}, but there are {n_neurons} in all"
         )
-    labels = np.concatenate(
-        [deal.argmax(axis=1) for deal in _deals(n_languages, activations.n_sentences, n_shuffles, seed)]
-    )
-    precision = np.concatenate(
-        [_precision(activations.layer(i), labels) for i in range(len(activations.layers))], axis=2
-    )
-    order = np.argsort(precision, axis=2, kind="stable")
+    deal = _deals(n_languages, activations.n_sentences, n_shuffles, seed)
+    own = np.repeat(np.arange(n_languages), activations.n_sentences)
+    labels = np.empty((len(deal), own.size), dtype=int)
+    np.put_along_axis(labels, deal.reshape(len(deal), -1), own[None], axis=1)
+    precision = np.empty((len(deal), n_languages, n_neurons))
+    ends = np.cumsum(activations.widths)
+    for i, (end, width) in enumerate(zip(ends, activations.widths, strict=True)):
+        precision[..., end - width : end] = _precision(activations.layer(i), labels)
     regions = np.zeros(precision.shape, dtype=bool)
-    np.put_along_axis(regions, order[..., -k:], True, axis=2)
-    if bottom:
-        np.put_along_axis(regions, order[..., :k], True, axis=2)
+    for region, found in zip(regions, precision, strict=True):
+        order = np.argsort(found, axis=1, kind="stable")
+        np.put_along_axis(region, order[:, -k:], True, axis=1)
+        if bottom:
+            np.put_along_axis(region, order[:, :k], True, axis=1)
     score = np.abs(precision[0] - 1 / n_languages)
     return _beside_chance(activations, regions[0], score, regions[1:], k=k)
 
@@ -540,15 +535,13 @@ def _affordable(n_shuffles: int, n_tests: int) -> int:
     return min(n_shuffles, max(2, NULL_LIMIT // n_tests))
 
 
-def _shuffled_scores(
-    activations: Activations, layer: int, weights: np.ndarray, n_shuffles: int, seed: int
-) -> Iterator[np.ndarray]:
-    """Neuron scores after each shuffle, shape [shuffle, language, neuron], a few shuffles at a time."""
-    values, scale = activations.layer(layer), weights[..., None].astype(np.float32)
-    for deal in _shuffles(*values.shape[:2], n_shuffles, seed):
-        totals = _dealt_sums(values, deal, lambda some: some * scale)
-        squares = _dealt_sums(values, deal, lambda some: np.square(some * scale))
-        yield _pair_scores(totals, squares, activations.n_sentences)
+def _shuffled_scores(values: np.ndarray, weights: np.ndarray, deal: np.ndarray) -> Iterator[np.ndarray]:
+    """Neuron scores of a layer after each shuffle, shape [language, neuron]."""
+    scale = weights[..., None].astype(np.float32)
+    for one in deal:
+        totals = _dealt_sums(values, one[None], lambda some: some * scale)
+        squares = _dealt_sums(values, one[None], lambda some: np.square(some * scale))
+        yield _pair_scores(totals, squares, values.shape[1])[0]
 
 
 def _standardized(values: np.ndarray) -> np.ndarray:
@@ -571,32 +564,32 @@ def _low_entropy(probability: np.ndarray, share: float, activity: float) -> tupl
     return region, entropy
 
 
-def _shuffles(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> Iterator[np.ndarray]:
+def _shuffles(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> np.ndarray:
     """Deal the sentences of every meaning to the languages at random.
 
-    Yields
-    ------
-    array of 0 and 1, float32, shape [shuffle, language, language · meaning]
-        Row [s, l] marks the one sentence of each meaning that language l is dealt, so that its product with
-        activations, shape [language · meaning, neuron], sums over what each language was dealt. A few
-        shuffles at a time, to bound the memory; the same ones for the same seed.
+    Returns
+    -------
+    int array, shape [shuffle, language, meaning]
+        Which sentence of each meaning a language is dealt, counted through all languages: sentence m of
+        language k is k · meanings + m. The same ones for the same seed.
     """
-    rng = np.random.default_rng(seed)
-    at_once = max(1, BLOCK_BYTES // (4 * n_languages**2 * n_meanings))
     meanings = np.arange(n_meanings)
-    for start in range(0, n_shuffles, at_once):
-        count = min(at_once, n_shuffles - start)
-        dealt = rng.permuted(np.tile(np.arange(n_languages), (count, n_meanings, 1)), axis=2)
-        deal = np.zeros((count, n_languages, n_languages, n_meanings), dtype=np.float32)
-        shuffle, language = np.ix_(np.arange(count), np.arange(n_languages))
-        deal[shuffle[..., None], language[..., None], dealt.transpose(0, 2, 1), meanings] = 1
-        yield deal.reshape(count, n_languages, -1)
+    dealt = np.tile(np.arange(n_languages, dtype=np.int32), (n_shuffles, n_meanings, 1))
+    dealt = np.random.default_rng(seed).permuted(dealt, axis=2)
+    return dealt.transpose(0, 2, 1) * n_meanings + meanings
 
 
-def _deals(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> Iterator[np.ndarray]:
-    """The shuffle that shuffles nothing, alone, and then those of :func:`_shuffles`."""
-    yield np.kron(np.eye(n_languages, dtype=np.float32), np.ones(n_meanings, dtype=np.float32))[None]
-    yield from _shuffles(n_languages, n_meanings, n_shuffles, seed)
+def _deals(n_languages: int, n_meanings: int, n_shuffles: int, seed: int) -> np.ndarray:
+    """The shuffle that shuffles nothing, and then those of :func:`_shuffles`."""
+    as_they_are = np.arange(n_languages * n_meanings).reshape(1, n_languages, n_meanings)
+    return np.concatenate([as_they_are, _shuffles(n_languages, n_meanings, n_shuffles, seed)])
+
+
+def _sums(values: np.ndarray, deal: np.ndarray) -> np.ndarray:
+    """Sums over the sentences that each language is dealt, float32 [shuffle, language, neuron]."""
+    table = torch.from_numpy(np.ascontiguousarray(values.reshape(-1, values.shape[-1]), dtype=np.float32))
+    rows = torch.from_numpy(deal.reshape(-1, deal.shape[-1]))
+    return embedding_bag(rows, table, mode="sum").view(*deal.shape[:2], -1).numpy()
 
 
 def _dealt_sums(
@@ -607,7 +600,7 @@ def _dealt_sums(
     Parameters
     ----------
     values : array, shape [language, sentence, neuron]
-    deal : array, shape [shuffle, language, language · sentence]
+    deal : int array, shape [shuffle, language, sentence]
     function : callable
         What to sum: takes some neurons' values and returns as many numbers.
 
@@ -620,8 +613,7 @@ def _dealt_sums(
     at_once = max(1, BLOCK_BYTES // (4 * n_languages * n_meanings))
     for start in range(0, n_neurons, at_once):
         some = slice(start, start + at_once)
-        block = np.asarray(function(values[:, :, some]), dtype=np.float32)
-        sums[:, :, some] = deal @ block.reshape(n_languages * n_meanings, -1)
+        sums[:, :, some] = _sums(function(values[:, :, some]), deal)
     return sums
 
 
@@ -682,13 +674,12 @@ def _means(values: np.ndarray, deal: np.ndarray) -> tuple[np.ndarray, np.ndarray
     The error is that of a difference between languages: each meaning's mean over languages is taken off.
     Float32, both of shape [shuffle, language, neuron].
     """
-    n_languages, n_meanings, n_neurons = values.shape
+    n_languages, n_meanings, _ = values.shape
     centre = values.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
     apart = np.asarray(values - values.mean(axis=0), dtype=np.float32)
     around = np.asarray(values - centre, dtype=np.float32)
     # What a sentence adds beyond its meaning sums to the same as what it adds beyond the grand mean.
-    sums = deal @ around.reshape(-1, n_neurons)
-    squares = deal @ np.square(apart).reshape(-1, n_neurons)
+    sums, squares = _sums(around, deal), _sums(np.square(apart), deal)
     variance = (squares - sums**2 / n_meanings) / max(n_meanings - 1, 1) * n_languages / (n_languages - 1)
     # Below float32 resolution a difference is rounding, not language.
     resolution = 4 * np.finfo(np.float32).eps * np.sqrt(np.mean(np.square(values), axis=(0, 1)))
@@ -712,8 +703,8 @@ def prominence(values: np.ndarray, deal: np.ndarray, margin: float = 0.0) -> tup
     Parameters
     ----------
     values : array, shape [language, sentence, neuron]
-    deal : array, shape [shuffle, language, language · sentence]
-        Which sentence of each meaning a language has: row [s, l] is 1 there, and 0 elsewhere.
+    deal : int array, shape [shuffle, language, meaning]
+        Which sentence of each meaning a language has: sentence m of language k is k · meanings + m.
     margin : float
         In standard deviations of single sentences, as their mean absolute deviation has it.
 
@@ -905,6 +896,36 @@ def jaccard(a: np.ndarray, b: np.ndarray, widths: Sequence[int]) -> tuple[float,
     if not total:
         return np.nan, np.nan
     return float(shared / (total - shared)), float(expected / (total - expected))
+
+
+def overlap(regions: Regions, within: np.ndarray | slice = slice(None)) -> pd.DataFrame:
+    """:func:`jaccard` of every two languages' regions; of many languages of each with a few targets.
+
+    Parameters
+    ----------
+    regions : Regions
+    within : bool array, shape [layer], optional
+        Layers to look at, such as those of one of the :func:`stacks`.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``target``, ``jaccard``, ``chance``, as
+        :func:`lingua_utils.measure.sums.between_languages` has its rows: of more than 30 languages means
+        over those pairs of which not both regions are empty.
+    """
+    shared = expected = np.zeros((len(regions.languages),) * 2)
+    for layer in np.arange(len(regions.layers))[within]:
+        chosen = regions.region[:, layer].astype(np.float32)
+        count = chosen.sum(axis=1, dtype=np.float64)
+        shared = shared + chosen @ chosen.T
+        expected = expected + np.outer(count, count) / regions.widths[layer]
+    size = regions.count[:, within].sum(axis=1)
+    both = (size[:, None] + size).astype(float)
+    both[both == 0] = np.nan
+    return between_languages(
+        regions.languages, jaccard=shared / (both - shared), chance=expected / (both - expected)
+    )
 
 
 def _opened(activations: Any) -> Activations:

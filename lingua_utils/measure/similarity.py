@@ -28,11 +28,20 @@ from sklearn.decomposition import KernelPCA
 from torch.nn.functional import embedding_bag
 
 from lingua_utils.measure.intervals import simultaneous_limits, wilson
-from lingua_utils.measure.sums import SCALES, Vectors
+from lingua_utils.measure.sums import (
+    ALL_PAIRS,
+    OTHERS,
+    SCALES,
+    Compared,
+    Vectors,
+    between_languages,
+    pivot_of,
+    sample_of,
+)
 
 N_MEANINGS = 40  # on the map; in ten languages these are 400 points in each layer
 CELLS = 1 << 24  # cosines held at once: 64 MiB in float32
-N_SHUFFLED = 1000  # meanings that a null is made of
+N_SHUFFLED = 200  # meanings that a null is made of
 N_GALLERIES = 5  # in which translations are looked for
 FEWEST = 4  # meanings of which both halves have pairs
 
@@ -156,24 +165,21 @@ def pair_means(vectors: Any, pairs: Pairs = None, scale: str = SCALES[0]) -> Pai
     (1.0, 0.0)
     """
     vectors = Vectors.of(vectors, scale=scale)
-    chosen, alone = _chosen_pairs(vectors.languages, pairs)
+    compared = _compared(vectors.languages, pairs)
     n_sentences = vectors.n_sentences
     if scale == "raw":
-        return PairMeans(*_pair_means(vectors, chosen, alone), n_sentences)
+        return PairMeans(*_pair_means(vectors, compared), n_sentences)
     if n_sentences < FEWEST:
         return PairMeans(*np.full(5, np.nan).tolist(), n_sentences)
-    *means, lrds_se, sads_se = _pair_means(vectors, chosen, alone)
-    halves = np.mean([_pair_means(half, chosen, alone)[:3] for half in vectors.halves], axis=0)
+    *means, lrds_se, sads_se = _pair_means(vectors, compared)
+    halves = np.mean([_pair_means(half, compared)[:3] for half in vectors.halves], axis=0)
     return PairMeans(*(2 * np.array(means) - halves).tolist(), lrds_se, sads_se, n_sentences)
 
 
-def _pair_means(vectors: Vectors, chosen: np.ndarray, alone: np.ndarray) -> list[float]:
+def _pair_means(vectors: Vectors, compared: Compared) -> list[float]:
     """Means of the three kinds of pairs and standard errors of the two scores, as the vectors are."""
-    # With S_l the sum of a language's unit vectors, of every meaning m, over chosen languages and pairs:
-    own = np.einsum("mll,l->m", vectors.cross, alone)  # Σ_l S_l·u[l, m]
-    total = np.einsum("mkl,kl->m", vectors.cross, chosen)  # Σ_kl S_k·u[l, m]
-    translated = np.einsum("mkl,kl->m", vectors.gram, chosen)  # Σ_kl u[k, m]·u[l, m]
-    n_alone, n_pairs = alone.sum(), chosen.sum()
+    own, total, translated = vectors.pair_sums(compared)
+    n_alone, n_pairs = compared.languages.sum(), compared.n_pairs
     n_sentences = vectors.n_sentences
     whole = own.sum(), translated.sum(), total.sum()
     # Leaving out meaning m takes u[l, m] from every S_l: (S_k − u)·(S_l − u) = S_k·S_l − S_k·u − u·S_l + u·u.
@@ -191,15 +197,15 @@ def _pair_means(vectors: Vectors, chosen: np.ndarray, alone: np.ndarray) -> list
     return [float(value) for value in (*means, *errors)]
 
 
-def _chosen_pairs(languages: Sequence[str], pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """1.0 for every ordered pair of languages to compare, and for every language that is in one."""
+def _compared(languages: Sequence[str], pairs: Pairs) -> Compared:
+    """The pairs of languages to compare."""
     n_languages = len(languages)
     if pairs is None:
         chosen = np.ones((n_languages, n_languages))
     elif callable(pairs):
         chosen = np.array([[float(bool(pairs(a, b))) for b in languages] for a in languages])
     else:
-        chosen = np.asarray(pairs, dtype=float)
+        chosen = np.array(pairs, dtype=float)
     if chosen.shape != (n_languages, n_languages) or not np.array_equal(chosen, chosen.T):
         raise ValueError(
             f"pairs have shape {chosen.shape}; give a symmetric choice among {n_languages} × {n_languages} "
@@ -208,7 +214,7 @@ def _chosen_pairs(languages: Sequence[str], pairs: Pairs) -> tuple[np.ndarray, n
     np.fill_diagonal(chosen, 0)
     if not chosen.any():
         raise ValueError(f"no pair of {', '.join(languages)} is chosen; choose others, or leave out pairs")
-    return chosen, chosen.any(axis=0).astype(float)
+    return Compared.of(chosen)
 
 
 def _means(own: Any, translated: Any, total: Any, n_alone: float, n_pairs: float, m: int) -> np.ndarray:
@@ -225,19 +231,24 @@ def _scores(means: np.ndarray) -> np.ndarray:
 
 
 def permutation_null(
-    vectors: Any, n_permutations: int = 100, seed: int = 0, pairs: Pairs = None, scale: str = SCALES[0]
+    vectors: Any,
+    n_permutations: int | None = None,
+    seed: int = 0,
+    pairs: Pairs = None,
+    scale: str = SCALES[0],
 ) -> Null:
     """LRDS and SADS after shuffling what they measure.
 
     Meanings are shuffled within each language (SADS), languages within each meaning (LRDS). Over all pairs of
-    languages a permutation costs one sum over the sentences, in float32. Of more than 1,000 meanings a random
-    1,000 are shuffled, on the scale of all: the null is then wider than that of all, which errs on the safe
+    languages a permutation costs one sum over the sentences, in float32. Of more than 200 meanings a random
+    200 are shuffled, on the scale of all: the null is then wider than that of all, which errs on the safe
     side.
 
     Parameters
     ----------
     vectors : array, shape [language, sentence, neuron], or Vectors
-    n_permutations : int
+    n_permutations : int, optional
+        100, and fewer of more than 2,000 sentences in all languages together, down to 20.
     seed : int
         The same seed gives the same permutations, whatever the vectors: the k-th draws of all layers and
         checkpoints belong together.
@@ -253,41 +264,40 @@ def permutation_null(
     if vectors.n_sentences > N_SHUFFLED:
         vectors = vectors.select(rng.choice(vectors.n_sentences, N_SHUFFLED, replace=False))
     n_languages, n_sentences, _ = vectors.shape
-    chosen, alone = _chosen_pairs(vectors.languages, pairs)
-    rows = np.arange(n_languages * n_sentences, dtype=np.int32).reshape(n_languages, n_sentences)
-    draws = np.broadcast_to(rows, (n_permutations, *rows.shape))
-    # One bag of rows for each vector sum: all languages of a "meaning", all meanings of a "language".
-    meanings = torch.from_numpy(rng.permuted(draws, axis=2).transpose(0, 2, 1).copy())
-    languages = torch.from_numpy(rng.permuted(draws, axis=1))
-    within = np.zeros((n_permutations, n_languages, n_languages))  # S_k·S_l of shuffled languages
-    together = np.zeros(n_permutations)  # Σ over meanings and chosen pairs of u·u, of shuffled meanings
-    weights = torch.from_numpy(chosen.astype(np.float32))
+    if n_permutations is None:
+        n_permutations = min(100, max(20, 200_000 // (n_languages * n_sentences)))
+    compared = _compared(vectors.languages, pairs)
+    rows = np.arange(n_languages * n_sentences).reshape(n_languages, n_sentences)
+    draws = np.broadcast_to(rows.astype(np.int32), (n_permutations, *rows.shape))
+    # A bag of rows for each vector sum: a group's languages in a "meaning", all meanings of a "language".
+    shuffled = {"meaning": rng.permuted(draws, axis=2), "language": rng.permuted(draws, axis=1)}
+    by_group = np.argsort(compared.members.argmax(axis=0), kind="stable")
+    starts = np.cumsum([0, *compared.members.sum(axis=1)])[:-1].astype(int)
+    bags = torch.from_numpy((n_languages * np.arange(n_sentences)[:, None] + starts).ravel().astype(np.int32))
+    own, total = np.zeros((2, n_permutations))  # Σ S_l·S_l and Σ S_k·S_l, of shuffled languages
+    # Σ over meanings and compared pairs of u·u. Shuffled languages are the same translations, and only where
+    # not all pairs are compared are they dealt anew to those that are.
+    dealt_anew = ("meaning",) if pairs is None else ("meaning", "language")
+    together = {name: np.zeros(n_permutations) for name in dealt_anew}
     for units in vectors.units():
         table = torch.from_numpy(units.reshape(rows.size, -1))
         for k in range(n_permutations):
-            sums = embedding_bag(languages[k], table, mode="sum").double()
-            within[k] += (sums @ sums.T).numpy()
-            if pairs is None:
-                together[k] += embedding_bag(meanings[k], table, mode="sum").square().sum(dtype=torch.float64)
-            else:
-                shuffled = table[meanings[k].long()]  # [meaning, language, some neurons]
-                together[k] += ((weights @ shuffled) * shuffled).sum(dtype=torch.float64)
-    if pairs is None:
-        together -= rows.size  # each sentence with itself
-    # Shuffled languages: the same translations, dealt anew to the pairs.
-    gram = np.empty((n_permutations, n_languages, n_languages))
-    for k, labels in enumerate(np.asarray(languages) // n_sentences):
-        gram[k] = vectors.gram[np.arange(n_sentences), labels[:, None], labels].sum(axis=2)
-    sizes = alone.sum(), chosen.sum(), n_sentences
-    lrds = _means(
-        np.einsum("kll,l->k", within, alone),
-        (gram * chosen).sum(axis=(1, 2)),
-        (within * chosen).sum(axis=(1, 2)),
-        *sizes,
-    )
+            sums = embedding_bag(torch.from_numpy(shuffled["language"][k]), table, mode="sum")
+            sums = sums.numpy().astype(np.float64)
+            own[k] += compared.languages @ np.square(sums).sum(axis=1)
+            total[k] += np.vdot(sums, compared.partners(sums))
+            for name in together:
+                dealt = torch.from_numpy(shuffled[name][k].T[:, by_group].ravel())
+                sums = embedding_bag(dealt, table, bags, mode="sum").view(n_sentences, len(starts), -1)
+                paired = torch.from_numpy(compared.groups.astype(np.float32)) @ sums * sums
+                together[name][k] += paired.sum(dtype=torch.float64)
+    for products in together.values():
+        products -= compared.itself * rows.size  # each sentence with itself
+    sizes = compared.languages.sum(), compared.n_pairs, n_sentences
     # Shuffled meanings leave S_l as it is.
-    own, total = np.einsum("mll,l->", vectors.cross, alone), (vectors.cross * chosen).sum()
-    sads = _means(own, together, total, *sizes)
+    own_before, total_before, translated = vectors.pair_sums(compared).sum(axis=1)
+    lrds = _means(own, together.get("language", translated), total, *sizes)
+    sads = _means(own_before, together["meaning"], total_before, *sizes)
     return Null(lrds=_scores(lrds)[0], sads=_scores(sads)[1])
 
 
@@ -335,22 +345,16 @@ def mean_cosines(
     -------
     DataFrame
         One row for each ordered pair ``source``, ``target``, also of a language with itself:
-        ``same_meaning`` (NaN there) and ``different_meaning``.
+        ``same_meaning`` (NaN there) and ``different_meaning``. Of more than 30 languages, each with the
+        pivot, its family and all others, see :func:`lingua_utils.measure.sums.between_languages`.
     """
     vectors = Vectors.of(vectors, languages, scale)
-    n_sentences, names = vectors.n_sentences, np.asarray(vectors.languages)
-    same, every = vectors.gram.sum(axis=0), vectors.cross.sum(axis=0)
+    n_sentences = vectors.n_sentences
+    same, every = vectors.cosine_sums()
     different = (every - same) / (n_sentences * (n_sentences - 1))
     same = same / n_sentences
     np.fill_diagonal(same, np.nan)
-    return pd.DataFrame(
-        {
-            "source": np.repeat(names, len(names)),
-            "target": np.tile(names, len(names)),
-            "same_meaning": same.ravel(),
-            "different_meaning": different.ravel(),
-        }
-    )
+    return between_languages(vectors.languages, itself=True, same_meaning=same, different_meaning=different)
 
 
 def retrieval(
@@ -367,6 +371,10 @@ def retrieval(
     gallery grows, so corpora compare only at one size. Of a longer text five galleries are looked through
     (all of it, if it has fewer), so that neither time nor memory grows with the number of pairs.
 
+    Of up to 30 languages (:data:`lingua_utils.measure.sums.ALL_PAIRS`) every two are compared. Of more, each
+    is compared with two targets: the pivot (English, else the first language), and ``"others"``, for each
+    meaning the mean of the vectors of all other languages, on the scale and centred by language as they are.
+
     Parameters
     ----------
     vectors : array, shape [language, sentence, neuron], or Vectors
@@ -380,14 +388,15 @@ def retrieval(
         constant, and what lies nearest to another language's constant would win over what means the same
         (Libovický et al. 2020). The means use no knowledge of who translates whom. ``None``: only the scale.
     gallery : int
-        Sentences to choose among; all, where there are fewer.
+        Sentences to choose among; all, where there are fewer, as the column ``gallery`` says.
     seed : int
         Of the draw of meanings into galleries. Where they are all, none are drawn.
 
     Returns
     -------
     DataFrame
-        One row for each ordered pair of languages: ``source``, ``target``, ``accuracy`` (share of source
+        One row for each ordered pair of languages, or language and target: ``source``, ``target``,
+        ``accuracy`` (share of source
         sentences whose nearest target sentence is the translation; of several equally near the first
         counts), ``accuracy_low``, ``accuracy_high`` (95 % Wilson; sentences of one gallery are not quite
         independent, which this does not know), ``mutual`` (share of meanings whose two sentences are each
@@ -406,20 +415,27 @@ def retrieval(
     if centre == "language":
         vectors = vectors.centred_by_language()
     galleries = _galleries(vectors.n_sentences, gallery, seed)
-    found = np.concatenate([_found(vectors.select(drawn))[..., new:] for drawn, new in galleries], axis=-1)
-    n_found = found.shape[-1]
-    source, target = np.nonzero(~np.eye(len(vectors.languages), dtype=bool))
-    accuracy = found.mean(axis=-1)[source, target]
+    look = _found if len(vectors.languages) <= ALL_PAIRS else _found_in_targets
+    found = np.concatenate([look(vectors.select(drawn))[..., new:] for drawn, new in galleries], axis=-1)
+    n_found, names = found.shape[-1], np.asarray(vectors.languages)
+    if look is _found:
+        source, target = np.nonzero(~np.eye(len(names), dtype=bool))
+        there, back, targets = found[source, target], found[target, source], names[target]
+    else:
+        pivot = pivot_of(names)
+        source = np.r_[np.delete(np.arange(len(names)), pivot), np.arange(len(names))]
+        target = np.repeat([0, 1], [len(names) - 1, len(names)])
+        (there, back), targets = found[:, target, source], np.array([names[pivot], OTHERS])[target]
+    accuracy = there.mean(axis=-1)
     low, high = wilson(accuracy, n_found)
-    names = np.asarray(vectors.languages)
     return pd.DataFrame(
         {
             "source": names[source],
-            "target": names[target],
+            "target": targets,
             "accuracy": accuracy,
             "accuracy_low": low,
             "accuracy_high": high,
-            "mutual": (found & found.swapaxes(0, 1)).mean(axis=-1)[source, target],
+            "mutual": (there & back).mean(axis=-1),
             "chance": 1 / len(galleries[0][0]),
             "gallery": len(galleries[0][0]),
             "n_sentences": n_found,
@@ -450,6 +466,32 @@ def _found(vectors: Vectors) -> np.ndarray:
         ).reshape(-1, n_sentences, n_languages, n_sentences)
         nearest = cosines.argmax(axis=3) == np.arange(n_sentences)[:, None]
         found[start : start + step] = nearest.swapaxes(1, 2)
+    return found
+
+
+def _found_in_targets(vectors: Vectors) -> np.ndarray:
+    """Whether the nearest sentence is the translation, looked for in the pivot and in the mean of all others.
+
+    Bool [there or back, pivot or others, language, sentence]; back is from the target to the language.
+    """
+    n_languages, n_sentences, _ = vectors.shape
+    pivot, itself = pivot_of(vectors.languages), np.arange(n_sentences)
+    found = np.empty((2, 2, n_languages, n_sentences), dtype=bool)
+    step = max(1, CELLS // (4 * n_sentences**2))
+    for start in range(0, n_languages, step):
+        some = slice(start, min(start + step, n_languages))
+        products = np.zeros((2, some.stop - start, n_sentences, n_sentences))
+        squares = np.zeros((2, some.stop - start, n_sentences))
+        for block in vectors.by_neurons():
+            others = (block.sum(axis=0) - block[some]) / (n_languages - 1)
+            for at, target in enumerate((np.broadcast_to(block[pivot], others.shape), others)):
+                products[at] += block[some] @ target.transpose(0, 2, 1)
+                squares[at] += np.square(target).sum(axis=2)
+        # Along the axis that is chosen from, vectors have their lengths; where all are 0, so is the product.
+        lengths = np.sqrt(np.stack([squares, np.broadcast_to(vectors.squared_norms[some], squares.shape)]))
+        there, back = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        found[0, :, some] = (products * there[:, :, None]).argmax(axis=3) == itself
+        found[1, :, some] = (products * back[..., None]).argmax(axis=2) == itself
     return found
 
 
@@ -519,7 +561,9 @@ def principal_plane(
     languages : sequence of str, optional
         Names of the languages; their positions by default.
     n_meanings : int
-        At most so many sentences, evenly spaced over the corpus and so the same for every model.
+        At most so many sentences, evenly spaced over the corpus and so the same for every model. Likewise of
+        more than 30 languages a sample, spread over their families, see
+        :func:`lingua_utils.measure.sums.sample_of`.
     scale : {"standardised", "centred", "raw"}
         See :meth:`lingua_utils.measure.sums.Vectors.of`; the scale is that of all sentences.
 
@@ -536,6 +580,8 @@ def principal_plane(
         As :func:`pair_means`.
     """
     vectors = Vectors.of(vectors, languages, scale)
+    if len(vectors.languages) > ALL_PAIRS:
+        vectors = vectors.select_languages(sample_of(vectors.languages))
     names = vectors.languages
     n_points = min(n_meanings, vectors.n_sentences)
     sentences = np.linspace(0, vectors.n_sentences - 1, n_points).round().astype(int)

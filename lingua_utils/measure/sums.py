@@ -13,6 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from lingua_utils.text.languages import get_language, is_language
+
+ALL_PAIRS = 30  # languages up to which every two are compared one by one
+PIVOT = "eng_Latn"  # what more languages are compared with; the first, where it is missing
+FAMILY, OTHERS = "family", "others"  # and the other languages of a language's family, and all others
 
 SCALES = ("standardised", "centred", "raw")  # the leading one first
 
@@ -30,14 +37,10 @@ class _Layer:
 
     read: Callable[[], Any]
     label: str
+    shape: tuple[int, int, int]
     chosen: np.ndarray | None = None
     centre: np.ndarray | None = None  # float64, [language or 1, 1, neuron]
     spread: np.ndarray | None = None  # float64, [1, 1, neuron]; infinite where a neuron never varies
-
-    @cached_property
-    def shape(self) -> tuple[int, int, int]:
-        n_languages, n_sentences, width = self.read().shape
-        return n_languages, n_sentences if self.chosen is None else len(self.chosen), width
 
     def tiles(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """All values in pieces: (sentences, neurons, float64 array [language, sentences, neurons])."""
@@ -94,6 +97,14 @@ class _Layer:
             mean = mean * np.where(np.isfinite(self.spread), self.spread, 0)
         return replace(self, centre=mean if self.centre is None else self.centre + mean)
 
+    def of_languages(self, chosen: np.ndarray) -> _Layer:
+        """Some of the languages, on the scale of all."""
+        read, centre = self.read, self.centre
+        if centre is not None and len(centre) > 1:
+            centre = centre[chosen]
+        shape = (len(chosen), *self.shape[1:])
+        return replace(self, read=lambda: read()[chosen], shape=shape, centre=centre)
+
     def floor(self) -> np.ndarray | float:
         """Squared norm, shape [language or 1, 1], at which a vector is nothing but rounding."""
         if self.centre is None or not np.isfinite(self.centre).all():
@@ -102,27 +113,81 @@ class _Layer:
         return ROUNDING**2 * np.square(centre).sum(axis=-1)
 
     @cached_property
-    def gram(self) -> np.ndarray:
-        """Products a[k, m]·a[l, m] of translations, shape [sentence, language, language]."""
-        n_languages, n_sentences, _ = self.shape
-        gram = np.zeros((n_sentences, n_languages, n_languages))
+    def squared_norms(self) -> np.ndarray:
+        """‖a‖² of this layer's part of each vector, shape [language, sentence]."""
+        squared = np.zeros(self.shape[:2])
         with np.errstate(invalid="ignore", over="ignore"):  # not finite: Vectors.weights names the sentence
             for sentences, _, tile in self.tiles():
-                rows = tile.transpose(1, 0, 2)
-                gram[sentences] += rows @ rows.transpose(0, 2, 1)
-        return gram
+                squared[:, sentences] += np.einsum("lmn,lmn->lm", tile, tile)
+        return squared
 
-    def cross(self, weights: np.ndarray) -> np.ndarray:
-        """Products S[k]·u[l, m], u = weight · a and S[k] = Σ_m u[k, m], [sentence, language, language]."""
-        n_languages, n_sentences, width = self.shape
-        totals = np.zeros((n_languages, width))
+    def totals(self, weights: np.ndarray) -> np.ndarray:
+        """S[l] = Σ_m u[l, m], u = weight · a, shape [language, neuron]."""
+        totals = np.zeros((self.shape[0], self.shape[2]))
         for sentences, neurons, tile in self.tiles():
             totals[:, neurons] += (weights[:, None, sentences] @ tile)[:, 0]
-        cross = np.zeros((n_sentences, n_languages, n_languages))
+        return totals
+
+    def pair_sums(self, weights: np.ndarray, compared: Compared) -> np.ndarray:
+        """This layer's part of :meth:`Vectors.pair_sums`."""
+        sums, totals = np.zeros((3, self.shape[1])), self.totals(weights)
+        # What each sentence is multiplied with: its own language's sum, and those that it is compared with.
+        with_sums = np.stack([totals * compared.languages[:, None], compared.partners(totals)], axis=2)
         for sentences, neurons, tile in self.tiles():
-            cross[sentences] += totals[:, neurons] @ tile.transpose(1, 2, 0)
-        cross *= weights.T[:, None, :]
-        return cross
+            units = tile * weights[:, sentences, None]
+            sums[:2, sentences] += (units @ with_sums[:, neurons]).sum(axis=0).T
+            sums[2, sentences] += compared.products(units).sum(axis=1)
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Which languages are compared with which, by groups of languages that are compared alike.
+
+    All pairs are one group, pairs of one script as many groups as there are scripts: sums over pairs are
+    then sums over groups, and linear in the number of languages.
+
+    Attributes
+    ----------
+    members : float array of 0 and 1, shape [group, language]
+    groups : float array of 0 and 1, shape [group, group]
+        Whether the languages of two groups are compared.
+    itself : float
+        1 where ``groups`` compares a language with itself too, which is then taken off; else 0.
+    languages : float array of 0 and 1, shape [language]
+        Whether a language is in any pair.
+    n_pairs : float
+        Ordered pairs.
+    """
+
+    members: np.ndarray
+    groups: np.ndarray
+    itself: float
+    languages: np.ndarray
+    n_pairs: float
+
+    @classmethod
+    def of(cls, chosen: np.ndarray) -> Compared:
+        """From a symmetric array of 0 and 1 without a diagonal, shape [language, language]."""
+        found = []
+        for itself in (1.0, 0.0):  # languages of one script are alike, if each is also its own partner
+            rows, first, group = np.unique(
+                chosen + itself * np.eye(len(chosen)), axis=0, return_index=True, return_inverse=True
+            )
+            members = (group.ravel() == np.arange(len(rows))[:, None]).astype(float)
+            found.append((members, rows[:, first], itself))
+        fewest = min(found, key=lambda one: len(one[0]))
+        return cls(*fewest, chosen.any(axis=0).astype(float), chosen.sum())
+
+    def products(self, units: np.ndarray) -> np.ndarray:
+        """Σ over pairs of u[k]·u[l], neuron by neuron: [language, sentence, neuron] → [sentence, neuron]."""
+        sums = np.tensordot(self.members, units, axes=1)
+        products = (np.tensordot(self.groups, sums, axes=1) * sums).sum(axis=0)
+        return products - np.square(units).sum(axis=0) if self.itself else products
+
+    def partners(self, totals: np.ndarray) -> np.ndarray:
+        """Σ over the languages that each is compared with: of [language, neuron] the same shape."""
+        return self.members.T @ (self.groups @ (self.members @ totals)) - self.itself * totals
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +240,7 @@ class Vectors:
             names = tuple(str(i) for i in range(values.shape[0])) if languages is None else tuple(languages)
             if len(names) != values.shape[0]:
                 raise ValueError(f"{len(names)} language names for vectors of {values.shape[0]} languages")
-            vectors = cls.concatenated([lambda: values], [""], names)
+            vectors = cls.concatenated([lambda: values], [""], [values.shape], names)
         return vectors.scaled(scale)
 
     @classmethod
@@ -183,12 +248,17 @@ class Vectors:
         cls,
         reads: Iterable[Callable[[], Any]],
         labels: Iterable[str],
+        shapes: Iterable[tuple[int, int, int]],
         languages: Sequence[str],
         chosen: np.ndarray | None = None,
         layer_index: int = -1,
     ) -> Vectors:
-        """Vectors of the layers that some functions read, of all sentences or of chosen ones."""
-        layers = tuple(_Layer(read, label, chosen) for read, label in zip(reads, labels, strict=True))
+        """Vectors of the layers that some functions read, of all sentences or of chosen ones.
+
+        ``shapes`` are those of the layers, [language, sentence, neuron], with the chosen sentences only.
+        """
+        parts = zip(reads, labels, shapes, strict=True)
+        layers = tuple(_Layer(read, label, tuple(shape), chosen) for read, label, shape in parts)
         check_counts(*layers[0].shape[:2])
         return cls(tuple(languages), layers, layer_index)
 
@@ -248,7 +318,11 @@ class Vectors:
         return replace(
             self,
             layers=tuple(
-                replace(layer, chosen=sentences if layer.chosen is None else layer.chosen[sentences])
+                replace(
+                    layer,
+                    chosen=sentences if layer.chosen is None else layer.chosen[sentences],
+                    shape=(layer.shape[0], len(sentences), layer.shape[2]),
+                )
                 for layer in self.layers
             ),
         )
@@ -256,7 +330,7 @@ class Vectors:
     @cached_property
     def squared_norms(self) -> np.ndarray:
         """‖a‖², shape [language, sentence]; exactly 0 where only rounding is left after centring."""
-        squared = sum(np.einsum("mll->lm", layer.gram) for layer in self.layers)
+        squared = sum(layer.squared_norms for layer in self.layers)
         return np.where(squared <= sum(layer.floor() for layer in self.layers), 0.0, squared)
 
     @cached_property
@@ -284,16 +358,35 @@ class Vectors:
             )
         return 1 / np.sqrt(self.squared_norms)
 
-    @cached_property
-    def gram(self) -> np.ndarray:
-        """Cosines of translations u[k, m]·u[l, m], shape [sentence, language, language]."""
-        scale = self.weights.T[:, :, None] * self.weights.T[:, None, :]
-        return sum(layer.gram for layer in self.layers) * scale
+    def pair_sums(self, compared: Compared) -> np.ndarray:
+        """What the mean cosines of pairs close from, shape [3, sentence].
+
+        With S[l] = Σ_m u[l, m], for each sentence m: Σ_l S[l]·u[l, m] over the languages that are compared,
+        Σ_kl S[k]·u[l, m] over their pairs, and Σ_kl u[k, m]·u[l, m]. Linear in languages and sentences; kept.
+        """
+        key = (compared.members.tobytes(), compared.groups.tobytes(), compared.itself)
+        if key not in self._pair_sums:
+            self._pair_sums[key] = sum(layer.pair_sums(self.weights, compared) for layer in self.layers)
+        return self._pair_sums[key]
 
     @cached_property
-    def cross(self) -> np.ndarray:
-        """Σ over m' of u[k, m']·u[l, m], shape [sentence, language k, language l]."""
-        return sum(layer.cross(self.weights) for layer in self.layers)
+    def _pair_sums(self) -> dict[tuple, np.ndarray]:
+        return {}
+
+    def cosine_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of cosines between each two languages, of translations and of all sentences.
+
+        Σ_m u[k, m]·u[l, m] and Σ_mn u[k, m]·u[l, n], float64, each of shape [language, language].
+        """
+        n_languages = len(self.languages)
+        same, every = np.zeros((2, n_languages, n_languages))
+        for layer in self.layers:
+            totals = layer.totals(self.weights)
+            every += totals @ totals.T
+            for sentences, _, tile in layer.tiles():
+                rows = (tile * self.weights[:, sentences, None]).reshape(n_languages, -1)
+                same += rows @ rows.T
+        return same, every
 
     def tiles(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Pieces of the values: (neurons of all layers, float64 array [language, sentences, neurons])."""
@@ -302,6 +395,20 @@ class Vectors:
             for _, neurons, tile in layer.tiles():
                 yield slice(start + neurons.start, start + neurons.start + tile.shape[2]), tile
             start += layer.shape[2]
+
+    def select_languages(self, chosen: np.ndarray) -> Vectors:
+        """Some of the languages, by position; the scale stays that of all."""
+        chosen = np.asarray(chosen)
+        return replace(
+            self,
+            languages=tuple(self.languages[at] for at in chosen),
+            layers=tuple(layer.of_languages(chosen) for layer in self.layers),
+        )
+
+    def by_neurons(self) -> Iterator[np.ndarray]:
+        """All values, some neurons at a time: float64 arrays [language, sentence, some neurons]."""
+        for layer in self.layers:
+            yield from layer.by_neurons()
 
     def units(self) -> Iterable[np.ndarray]:
         """Unit vectors, some neurons at a time: float32 arrays [language, sentence, some neurons].
@@ -329,3 +436,70 @@ def check_counts(n_languages: int, n_sentences: int) -> None:
         raise ValueError(
             f"{n_languages} languages × {n_sentences} sentences: comparing needs at least 2 of each"
         )
+
+
+def pivot_of(languages: Sequence[str]) -> int:
+    """Position of the language that many languages are compared with: English, else the first."""
+    return list(languages).index(PIVOT) if PIVOT in languages else 0
+
+
+def families_of(languages: Sequence[str]) -> np.ndarray:
+    """Family of each language, ``"unknown"`` where none is known."""
+    return np.array([get_language(code).family if is_language(code) else "unknown" for code in languages])
+
+
+def sample_of(languages: Sequence[str], n_languages: int = ALL_PAIRS) -> np.ndarray:
+    """Positions of some languages, in their order: the pivot, and others evenly spaced over the families."""
+    if len(languages) <= n_languages:
+        return np.arange(len(languages))
+    pivot = pivot_of(languages)
+    others = [at for at in np.argsort(families_of(languages), kind="stable") if at != pivot]
+    spaced = np.linspace(0, len(others) - 1, n_languages - 1).round().astype(int)
+    return np.sort([pivot, *np.array(others)[spaced]])
+
+
+def between_languages(languages: Sequence[str], itself: bool = False, **values: np.ndarray) -> pd.DataFrame:
+    """Values of every two languages as a table; of very many languages, of each with a few targets.
+
+    Parameters
+    ----------
+    languages : sequence of str
+    itself : bool
+        Whether a language has a row with itself, where every two have one.
+    **values : float arrays, shape [language, language]
+        Columns by name.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``target`` and the columns, for each ordered pair of up to :data:`ALL_PAIRS` (30)
+        languages. Of more, each has three targets: the pivot (English, else the first language), the mean
+        over the other languages of its family (``"family"``; languages whose family is
+        unknown or has no other have none), and over all other languages (``"others"``). A mean is over the
+        pairs whose value is no NaN.
+    """
+    n_languages, names = len(languages), np.asarray(languages)
+    if n_languages <= ALL_PAIRS:
+        source, target = np.nonzero(
+            np.ones((n_languages, n_languages)) - (0 if itself else np.eye(n_languages))
+        )
+        columns = {name: square[source, target] for name, square in values.items()}
+        return pd.DataFrame({"source": names[source], "target": names[target]} | columns)
+    families, pivot = families_of(languages), pivot_of(languages)
+    others = ~np.eye(n_languages, dtype=bool)
+    targets = {
+        names[pivot]: others & (np.arange(n_languages) == pivot),
+        FAMILY: others & (families[:, None] == families) & (families != "unknown"),
+        OTHERS: others,
+    }
+    parts = []
+    for target, partners in targets.items():
+        some = partners.any(axis=1)
+        part = pd.DataFrame({"source": names[some], "target": target})
+        for name, square in values.items():
+            counted = partners & ~np.isnan(square)
+            total, count = np.where(counted, square, 0).sum(axis=1), counted.sum(axis=1)
+            mean = np.divide(total, count, out=np.full(n_languages, np.nan), where=count > 0)
+            part[name] = mean[some]
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)

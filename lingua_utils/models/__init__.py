@@ -1,1 +1,1 @@
-"""Language models: where their neurons are, how they are loaded, and how the lab grows its own."""
+"""Language models: where their neurons are, where their weights come from, and how the lab grows its own."""

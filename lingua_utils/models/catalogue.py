@@ -1,4 +1,4 @@
-"""The published models that the sample sheets name, and what follows from their shape.
+"""The published models that sample sheets name or packages hold, and what follows from their shape.
 
 One record for each model, as its page, configuration and paper tell;
 ``python -m lingua_utils.models.catalogue`` writes the tables between the two markers in ``book/models.md``.
@@ -14,6 +14,7 @@ from transformers import AutoConfig, PreTrainedModel
 from lingua_utils import files
 from lingua_utils.models import devices
 from lingua_utils.models.architectures import AUTO_CLASSES, NEURON_SITES, neuron_sites
+from lingua_utils.models.packages import PACKAGED
 
 _HUB = "https://huggingface.co"
 
@@ -171,6 +172,13 @@ CATALOGUE: tuple[Published, ...] = (
     _gemma3("1b-pt", 26, 1152, 6912, 4, 262_144, kv_heads=1, languages="English"),
     _gemma3("4b-pt", 34, 2560, 10240, 8, 262_208, kv_heads=4, images=True),
     _gemma3("12b-pt", 48, 3840, 15360, 16, 262_208, kv_heads=8, images=True),
+    Published(
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "llama",
+        _llama(30, 576, 1536, 9, 49_152, kv_heads=3, tied=True),
+        "English",
+        "apache-2.0",
+    ),
     _mt5("small", 8, 512, 1024, heads=6),
     _mt5("base", 12, 768, 2048, heads=12),
     _mt5("large", 24, 1024, 2816, heads=16),
@@ -299,7 +307,7 @@ def _row(published: Published) -> dict:
 
 
 def markdown(models: pd.DataFrame) -> str:
-    """The published models as Markdown: one table for each kind, and the list of errata.
+    """The published models as Markdown: one table for each kind, one of the packages, and the list of errata.
 
     Parameters
     ----------
@@ -309,7 +317,20 @@ def markdown(models: pd.DataFrame) -> str:
     parts = [f"### {kind}\n\n{_markdown_table(rows)}" for kind, rows in models.groupby("kind", sort=False)]
     errata = models.explode("errata").dropna(subset="errata").groupby("errata", sort=False).model_id
     lines = [f"- **{', '.join(map(_short, names))}**: {sentence}" for sentence, names in errata]
-    return "\n\n".join([*parts, "### Errata", "\n".join(lines)])
+    return "\n\n".join([*parts, _packages_table(), "### Errata", "\n".join(lines)])
+
+
+def _packages_table() -> str:
+    """The models that come as packages of pip; the rest about them is said of the models as published."""
+    lines = ["### As packages of pip", "", "| model id | what it is | licence | MB | packages |"]
+    lines.append("| :-- | :-- | :-- | --: | :-- |")
+    for record in PACKAGED.values():
+        model = f"[{_short(record.published_as)}]({_HUB}/{record.published_as})"
+        packages = ", ".join(f"`{package}`" for package in record.packages)
+        size = f"{record.n_bytes / 1e6:.0f}"
+        cells = f"`pypi/{record.name}`", f"{model}, {record.what}", record.licence, size, packages
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _markdown_table(models: pd.DataFrame) -> str:

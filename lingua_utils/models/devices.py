@@ -73,11 +73,12 @@ def memory_needed(n_parameters: int, dtype: torch.dtype) -> int:
 
 
 def free_memory(device: torch.device | None) -> list[int] | None:
-    """Free bytes of the GPU, or of each for None; None where the model runs on no GPU."""
+    """Bytes that a model can have of the GPU, or of each for None; None where it runs on no GPU."""
     if not torch.cuda.is_available() or (device is not None and device.type != "cuda"):
         return None
-    chosen = range(torch.cuda.device_count()) if device is None else [device]
-    return [torch.cuda.mem_get_info(gpu)[0] for gpu in chosen]
+    n_gpus = torch.cuda.device_count()
+    chosen = [torch.device("cuda", gpu) for gpu in range(n_gpus)] if device is None else [device]
+    return [free_for_batches(gpu) for gpu in chosen]
 
 
 def free_for_batches(device: torch.device) -> int:

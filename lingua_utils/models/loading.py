@@ -214,7 +214,8 @@ def load_model(
         model = _drawn(auto_class, configured, training_seed)
         model = model.to(_dtype(chosen_dtype, config, n_bytes, model.num_parameters()))
         if spread:
-            model = dispatch_model(model, infer_auto_device_map(model))
+            whole = list(model._no_split_modules or ())
+            model = dispatch_model(model, infer_auto_device_map(model, no_split_module_classes=whole))
     else:
         model = _weights(
             auto_class, folder or fetch_model(repository), what, {"dtype": chosen_dtype, **spread}

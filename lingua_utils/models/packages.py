@@ -39,11 +39,9 @@ class Packaged:
     n_bytes : int
         Size of the joined file.
     published_as : str
-        Hub repository of the model before it was quantised.
+        Hub repository of the model before it was quantised, as the catalogue has it.
     what : str
-        What it is, and how it was quantised.
-    languages : str
-        How many it was trained on, or which.
+        Base or tuned, and how it was quantised.
     licence : str
     terms : str
         What one agrees to by using it, said before it is fetched; empty where the licence says it all.
@@ -55,7 +53,6 @@ class Packaged:
     n_bytes: int
     published_as: str
     what: str
-    languages: str
     licence: str
     terms: str = ""
 
@@ -72,8 +69,7 @@ PACKAGED: dict[str, Packaged] = {
             sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
             n_bytes=253_113_024,
             published_as="google/gemma-3-270m",
-            what="base model, quantised to about 4 bits (Q4_K_M)",
-            languages="over 140",
+            what="base model, quantised to 4 to 6 bits, the embedding to 8 (Q4_K_M)",
             licence="gemma",
             terms="Gemma is provided under and subject to the Gemma Terms of Use found at "
             "ai.google.dev/gemma/terms",
@@ -84,8 +80,7 @@ PACKAGED: dict[str, Packaged] = {
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             n_bytes=98_362_432,
             published_as="HuggingFaceTB/SmolLM2-135M-Instruct",
-            what="tuned to follow instructions, quantised to about 4 bits (Q4_1)",
-            languages="English",
+            what="tuned to follow instructions, quantised to 4 bits, the embedding to 8 (Q4_1)",
             licence="apache-2.0",
         ),
     )
@@ -128,7 +123,7 @@ def fetch(record: Packaged) -> Path:
     with converting.alone(folder):
         if _is_of(folder, record):
             return folder
-        # Packages, the file joined from them, and float32 of about four bits.
+        # A package, the file joined from all, and its four to eight bits as float32.
         way_out = "make room or set LINGUA_CHECKPOINTS to a folder on a larger disk"
         files.check_room(lab_folder(), 10 * record.n_bytes, f"pypi/{record.name}", way_out)
         with (

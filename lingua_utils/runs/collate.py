@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils import files, hub
+from lingua_utils.measure.sums import OTHERS
 from lingua_utils.models.recipes import lab_folder
 from lingua_utils.runs import sheets
 from lingua_utils.runs.run import MANIFEST, read_manifest
@@ -64,7 +65,8 @@ def collate(
     DataFrame
         In front every setting, ``step`` and ``tokens`` (Int64; missing where the revision names none, which
         is then sorted last), ``published``, ``code``, and what the model is: ``model_type``,
-        ``n_parameters``, ``n_layers``, ``n_neurons``.
+        ``n_parameters``, ``n_layers``, ``n_neurons``. The table's own column of such a name is put behind
+        ``measured_``: ``n_sentences`` is what was asked for, ``measured_n_sentences`` what was measured.
 
     Raises
     ------
@@ -84,10 +86,9 @@ def collate(
         for name in (name for name in of_stages([stage.name]) if name not in apart):
             whole = whole[whole[name] == getattr(like, name)]
     if rows is not None:
-        wanted = {_identity(row.settings.as_dict()) for row in rows}
-        whole = whole[[_identity(row) in wanted for row in whole[SETTINGS].to_dict("records")]]
+        whole = whole[_is_among(whole, {_identity(row.settings.as_dict()) for row in rows})]
     repeated = {_identity(row) for row in repeated_weights(results, published)[SETTINGS].to_dict("records")}
-    whole = whole[[_identity(row) not in repeated for row in whole[SETTINGS].to_dict("records")]]
+    whole = whole[~_is_among(whole, repeated)]
     if whole.empty:
         among = f" that agrees with {like.folder}" if like is not None else ""
         raise FileNotFoundError(
@@ -144,13 +145,16 @@ def losses(published: str | Path | None = None) -> pd.DataFrame:
     return whole[leading + [name for name in whole if name not in leading]]
 
 
-def across_scripts(source: Sequence[str], target: Sequence[str]) -> list[bool]:
-    """Whether two languages differ in script, pair by pair.
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each model and training seed at its last checkpoint; untrained networks are none."""
+    step = table.step.astype("Int64").fillna(2**62)
+    last = step.groupby([table.model_id, table.training_seed]).transform("max")
+    return table[(step == last) & (step > 0)]
 
-    Simplified and traditional Chinese are one language, and share most characters: they do not.
-    """
-    pairs = zip(source, target, strict=True)
-    return [different_script(a, b) and a.partition("_")[0] != b.partition("_")[0] for a, b in pairs]
+
+def untrained(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of models before their first step: the untrained twins."""
+    return table[table.step.astype("Int64").eq(0).fillna(False)]
 
 
 def outcomes(
@@ -181,7 +185,8 @@ def outcomes(
 
     similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
     retrieval = retrieval.query("layer == 'all' and kind == 'all'")
-    retrieval = retrieval[across_scripts(retrieval.source, retrieval.target)]
+    retrieval = retrieval[retrieval.target != OTHERS]  # the mean of all other languages has no script
+    retrieval = retrieval[list(map(different_script, retrieval.source, retrieval.target))]
     parts = [
         means(similarity, "SADS", "sads", "sads_low", "sads_high", "sads_null"),
         means(
@@ -324,8 +329,19 @@ def _identity(settings: Any) -> tuple:
     return tuple(settings[name] for name in SETTINGS if name not in _HOW)
 
 
+def _is_among(table: pd.DataFrame, runs: set[tuple]) -> np.ndarray:
+    """Which rows of a table belong to one of these runs, by their identity."""
+    if not runs:
+        return np.zeros(len(table), dtype=bool)
+    return pd.MultiIndex.from_frame(table[[name for name in SETTINGS if name not in _HOW]]).isin(list(runs))
+
+
 def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
-    """A run's table with its settings, progress and model in front."""
+    """A run's table with its settings, progress and model in front.
+
+    A column of the table that has one of their names, such as the number of sentences that were measured
+    beside that which was asked for, is put behind ``measured_``.
+    """
     step, tokens = (pd.array([n], dtype="Int64") for n in hub.progress(manifest["settings"]["revision"]))
     model = manifest.get("model", {})
     entry = manifest["tables"][table]
@@ -335,7 +351,8 @@ def _with_run(frame: pd.DataFrame, manifest: dict, table: str) -> pd.DataFrame:
         | {"code": [f"{entry['code'][:8]}+{entry['modules'][:8]}"]}
         | {name: [model.get(name)] for name in ("model_type", "n_parameters", "n_layers", "n_neurons")}
     )
-    own = frame[[name for name in frame if name not in leading]].reset_index(drop=True)
+    own = frame.rename(columns={name: f"measured_{name}" for name in frame if name in leading})
+    own = own.reset_index(drop=True)
     return leading.loc[[0] * len(frame)].reset_index(drop=True).join(own)
 
 
@@ -352,7 +369,7 @@ def _published(table: str, folder: str | Path | None, done: Sequence[tuple]) -> 
     kept = _read_published(table, folder)
     if kept is None or kept.empty:
         return pd.DataFrame(columns=SETTINGS)
-    return kept[[_identity(row) not in done for row in kept[SETTINGS].to_dict("records")]]
+    return kept[~_is_among(kept, set(done))]
 
 
 def main() -> None:

@@ -140,7 +140,8 @@ def module_digests(module: str) -> dict[str, str]:
         if name in found or (path := _path(name)) is None:
             continue
         source, imports, defined, given = _source(path, path.stat().st_mtime_ns)
-        patched = list(_patched(sys.modules.get(name), defined, given))
+        # Imported, so that the digest is the same whatever else was imported before.
+        patched = list(_patched(importlib.import_module(name), defined, given))
         found[name] = digest([source, patched]) if patched else digest(source)
         waiting += imports
     return found
@@ -177,10 +178,8 @@ def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
             yield from _imports(node)
 
 
-def _patched(module: ModuleType | None, defined: tuple[str, ...], given: tuple[str, ...]) -> Iterator[list]:
-    """What stands in a loaded module in another form than its source has it."""
-    if module is None:
-        return
+def _patched(module: ModuleType, defined: tuple[str, ...], given: tuple[str, ...]) -> Iterator[list]:
+    """What stands in a module in another form than its source has it, and its constants."""
     for name, value in vars(module).items():
         if isinstance(value, dict) and name.isupper():
             for key, inner in value.items():

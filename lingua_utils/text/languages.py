@@ -1,9 +1,9 @@
 """The languages of the book, and the only place where the code systems meet.
 
 A language is named by its FLORES-200 code, ISO 639-3 and ISO 15924: ``"eng_Latn"``. Any such code is a
-language; those of the table ``languages.csv`` are also known by family, by the names that data sets give
-them, and by a CLDR locale in which Babel can write text. Its column ``also`` holds other names, mostly the
-group that ISO 639-3 files a language under.
+language; those of the file ``languages.csv`` are also known by family and place (after Glottolog), and those
+of them with a CLDR locale, in which Babel can write text, by the names that data sets give them too. Its
+column ``also`` holds other names, mostly the group that ISO 639-3 files a language under.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 
 import langcodes
 
+# Scripts that are not ISO 15924's "Hani" alone, but have its characters.
+_WITH_HAN = {"Hani", "Hans", "Hant", "Jpan"}
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 
 
@@ -32,12 +34,17 @@ class Language:
     name, endonym : str
         What English calls the language, and what it calls itself.
     family : str
-        Top-level family, after Glottolog; ``"Basque"`` is a family of one, ``"unknown"`` stands outside the
-        table.
+        Top-level family, after Glottolog; ``"Basque"`` is a family of one, ``"constructed"`` that of
+        Esperanto, and ``"unknown"`` that of a language outside the file.
     cldr : str
         CLDR locale identifier; for a language of the table, as ``babel.Locale.parse`` takes it.
     xlsum, xstory_cloze : str or None
         The language's name in those data sets; None where they lack it.
+    area : str or None
+        Macro-area, after Glottolog, such as ``"Papunesia"``; None where a language has none, or it is not
+        known.
+    latitude, longitude : float or None
+        Degrees north and east of the one place that Glottolog gives for the whole language.
     """
 
     code: str
@@ -47,6 +54,9 @@ class Language:
     cldr: str
     xlsum: str | None = None
     xstory_cloze: str | None = None
+    area: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
 
     @property
     def script(self) -> str:
@@ -63,13 +73,27 @@ class Language:
         """Whether the script runs from right to left."""
         return self.script in _RIGHT_TO_LEFT
 
+    @property
+    def speakers(self) -> int | None:
+        """People who speak the language, in whatever script, after CLDR; None where it has no figure.
 
-def _read_table() -> tuple[dict[str, Language], dict[str, str]]:
-    """The languages of the table by code, and their codes by every other name, in small letters."""
+        CLDR adds up estimates by country, of those who speak it first or second: take it for an order of
+        magnitude. Where a language is the standard of a larger one (Plateau Malagasy), it is that one's.
+        """
+        spoken = langcodes.Language.get(self.tag.partition("-")[0])
+        return spoken.prefer_macrolanguage().speaking_population() or None
+
+
+def _read_table() -> tuple[dict[str, Language], dict[str, str], dict[str, dict]]:
+    """Languages with a locale by code; their codes by every other name, in small letters; facts of others."""
     with (Path(__file__).parent / "languages.csv").open(encoding="utf-8", newline="") as file:
         rows = [{key: value or None for key, value in row.items()} for row in csv.DictReader(file)]
-    languages, names = {}, {}
+    languages, names, others = {}, {}, {}
     for row in rows:
+        row |= {name: float(row[name]) for name in ("latitude", "longitude") if row[name]}
+        if row["cldr"] is None:
+            others[row["code"]] = {name: row[name] for name in ("family", "area", "latitude", "longitude")}
+            continue
         also = (row.pop("also") or "").split()
         language = languages[row["code"]] = Language(**row)
         iso, script = language.code.split("_")
@@ -80,11 +104,14 @@ def _read_table() -> tuple[dict[str, Language], dict[str, str]]:
         for name in (*spellings, language.cldr.partition("_")[0]):
             if name is not None:
                 names.setdefault(name.lower(), language.code)
-    return languages, names
+    return languages, names, others
 
 
-LANGUAGES, _CODES = _read_table()
-"""The languages of the table, by FLORES-200 code in the order of codes."""
+LANGUAGES, _CODES, _OTHERS = _read_table()
+"""The languages with a locale, in which text can be written, by FLORES-200 code in the order of codes."""
+
+ALL = "all"
+"""Instead of codes: every language that a corpus has, which is known once it is read."""
 
 DEFAULT_LANGUAGES: tuple[str, ...] = (
     *("eng_Latn", "zho_Hans", "zho_Hant", "fra_Latn", "spa_Latn"),
@@ -119,7 +146,7 @@ def get_language(code: str) -> Language:
 
 @lru_cache(maxsize=4096)
 def _outside_table(code: str) -> Language | None:
-    """A language that the table lacks; None for what is no code, or is a language of the table."""
+    """A language without a locale; None for what is no code, or is another name of one that has a locale."""
     # Codes for "undetermined" and "several" are no languages, those for "common" and "unwritten" no scripts.
     parts = re.fullmatch(r"(?!und|mul|mis|zxx)([a-z]{3})_(?!Q|Z[imsxyz])([A-Z][a-z]{3})", code)
     if not parts or code.lower() in _CODES:
@@ -132,7 +159,8 @@ def _outside_table(code: str) -> Language | None:
     if not tag.is_valid() or spoken.language_name().startswith("Unknown language"):
         return None
     tag = spoken if spoken.maximize().script == script else tag
-    return Language(code, tag.display_name(), tag.autonym(), "unknown", str(tag).replace("-", "_"))
+    facts = _OTHERS.get(code, {"family": "unknown"})
+    return Language(code, tag.display_name(), tag.autonym(), cldr=str(tag).replace("-", "_"), **facts)
 
 
 def is_language(code: object) -> bool:
@@ -201,14 +229,15 @@ def find_language(name: str, likely: bool = False) -> str | None:
 
 
 def different_script(a: str, b: str) -> bool:
-    """Whether two languages, given by code, are written in different scripts (ISO 15924)."""
-    return get_language(a).script != get_language(b).script
+    """Whether two languages, given by code, are written in scripts without common characters."""
+    one, other = get_language(a).script, get_language(b).script
+    return one != other and not {one, other} <= _WITH_HAN
 
 
 def different_family(a: str, b: str) -> bool:
-    """Whether two languages, given by code, are known to be of different families."""
+    """Whether two languages, given by code, are known to be of different families; no constructed one is."""
     families = {get_language(a).family, get_language(b).family}
-    return len(families) == 2 and "unknown" not in families
+    return len(families) == 2 and not families & {"unknown", "constructed"}
 
 
 def _nearest(wanted: str, n: int = 4) -> list[str]:

@@ -122,6 +122,7 @@ SOURCES = {
     "pud": Source(
         (), ("pud",), "put the .conllu files of the PUD treebanks of universaldependencies.org there"
     ),
+    "udhr": Source((), ("udhr",), "fetch the Declaration of Human Rights with `make texts`"),
     "tatoeba": Source(
         (),
         ("tatoeba",),
@@ -140,7 +141,8 @@ def read(name: str, codes: tuple[str, ...] | None, split: str) -> tuple[Columns,
     name : str
         One of :data:`SOURCES`.
     codes : tuple of str or None
-        None is the default ten if the corpus has them, else every language that it has.
+        None is the default ten if the Hub's corpus has them, else every language; an empty tuple is every
+        language.
 
     Raises
     ------
@@ -158,7 +160,7 @@ def read(name: str, codes: tuple[str, ...] | None, split: str) -> tuple[Columns,
         columns = _parallel_texts(repository, dataset, codes, split)
         return columns, split, f"{dataset.repo_id}@{repository.commit}"
 
-    return _first_that_works(name, from_hub, lambda folder: (*readers.read(folder, codes, split), ""))
+    return _first_that_works(name, from_hub, lambda folder: (*readers.read(folder, codes or None, split), ""))
 
 
 def monolingual(
@@ -278,8 +280,9 @@ def _tables(repository: hub.Repository) -> dict[str | None, dict[str | None, lis
 
 def _languages(there: dict, codes: tuple[str, ...] | None, repository: hub.Repository) -> tuple[str, ...]:
     known = sorted(code for code in there if code is not None)
-    if codes is None:
-        return DEFAULT_LANGUAGES if set(DEFAULT_LANGUAGES) <= set(known) else tuple(known)
+    if not codes:
+        has_default = codes is None and set(DEFAULT_LANGUAGES) <= set(known)
+        return DEFAULT_LANGUAGES if has_default else tuple(known)
     missing = [code for code in codes if code not in known]
     if missing:
         raise ValueError(f"{repository} has no {', '.join(missing)}; it has {', '.join(known) or 'none'}")

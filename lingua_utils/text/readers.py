@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lingua_utils.text import udhr
 from lingua_utils.text.languages import LANGUAGES, find_language, get_language, is_language
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ Texts = dict[str, str]  # the sentences of one language by id
 
 def read(folder: Path, codes: tuple[str, ...] | None, split: str) -> tuple[Columns, str]:
     """Read a folder in whichever format it is; plain files, one per language, are the default."""
+    if udhr.is_udhr(folder):
+        return udhr.read(folder, codes), split
     if any(_files(folder, "*.conllu")):
         return read_conllu(folder, codes, split)
     if any(_files(folder, "vref.txt")) or any(_files(folder, "*.xml")):
