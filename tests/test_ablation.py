@@ -1,5 +1,7 @@
 """Silencing: exact, reversible, everywhere; its controls; and costs where they are planted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -185,6 +187,29 @@ def test_what_cannot_be_silenced_is_named(region, options, message):
         pass
 
 
+def test_a_neuron_beyond_the_width_of_its_layer_is_named():
+    unequal = SimpleNamespace(model_id="m", sites=[SimpleNamespace(width=5), SimpleNamespace(width=3)])
+    region = np.zeros((2, 5), dtype=bool)
+    region[0, 4] = region[1, 2] = True
+    assert ablation.check_region(unequal, region) is region
+    region[1, 3] = True
+    with pytest.raises(ValueError, match="region has neuron 3 of layer 1, which has only 3"):
+        ablation.check_region(unequal, region)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"region": np.zeros(4, bool)}, r"region has shape \(4,\), expected \[layer, neuron\]"),
+        ({"magnitude": np.ones((4, 2))}, r"magnitude has shape \(4, 2\), the region \(2, 4\)"),
+        ({"n_draws": 0}, "n_draws is 0; it must be at least 1"),
+    ],
+)
+def test_controls_that_cannot_be_drawn_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        random_regions(**{"region": np.zeros((2, 4), bool)} | arguments)
+
+
 def test_controls_have_as_many_neurons_in_every_layer_and_none_of_the_region():
     rng = np.random.default_rng(0)
     region = rng.random((4, 200)) < np.array([0, 0.02, 0.3, 0.45])[:, None]
@@ -242,19 +267,30 @@ def test_means_and_magnitudes_are_those_of_the_activations():
     np.testing.assert_allclose(mean_magnitudes(activations), np.abs(values).mean(axis=(0, 1)), atol=1e-6)
 
 
+def test_means_of_a_narrower_layer_end_with_zeros():
+    activations = Activations.from_array([np.full((2, 4, 3), -2.0), np.ones((2, 4, 5))])
+    assert mean_activations(activations).tolist() == [[-2, -2, -2, 0, 0], [1] * 5]
+    assert mean_magnitudes(activations).tolist() == [[2, 2, 2, 0, 0], [1] * 5]
+
+
 @pytest.fixture(scope="module")
 def wired():
     return wired_bloom(per_language=6)
 
 
-def test_a_cost_is_the_difference_of_two_scores(wired):
+@pytest.mark.parametrize("to", ["zero", "mean"])
+def test_a_cost_is_the_difference_of_two_scores(wired, to):
     loaded, truth = wired
+    held = {"to": to, "means": None if to == "zero" else np.full(shape(loaded), 0.5)}
     test = wired_corpus(8, split="test")
-    change = ablation.SilencingText(loaded, test).change(truth[3]).per_byte
+    text = ablation.SilencingText(loaded, test, **held)
     intact = [score(loaded, texts).bits_per_byte for texts in test.texts]
-    with silence(loaded, truth[3]):
+    with silence(loaded, truth[3], **held):
         silenced = [score(loaded, texts).bits_per_byte for texts in test.texts]
-    np.testing.assert_allclose(change, np.subtract(silenced, intact), atol=1e-6)
+    np.testing.assert_allclose(text.intact, intact, rtol=1e-6)
+    np.testing.assert_allclose(
+        text.change(truth[3]).per_byte, np.subtract(silenced, intact), rtol=1e-4, atol=1e-6
+    )
 
 
 def made_up_change(rng, n_languages=4, n_sentences=30, shift=0.0):
@@ -304,6 +340,66 @@ def test_the_interval_over_draws_covers_the_truth_as_often_as_it_says():
         _, low, high = ablation.over_draws(mean[:, 0], (values - mean) / 30)
         covered.append(low < 0 < high)
     assert np.mean(covered) == pytest.approx(0.955, abs=0.02)
+
+
+def jackknife(change, estimate):
+    """Half width of the 95 % interval of what ``estimate`` makes of a change, each sentence left out once."""
+    n = change.nll.shape[1]
+    parts = (change.nll, change.n_bytes, change.n_tokens)
+    left = [estimate(Change(*(np.delete(part, m, axis=1) for part in parts))) for m in range(n)]
+    return stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) * np.var(left, axis=0))
+
+
+def test_the_interval_of_a_ratio_of_perplexities_is_that_of_the_jackknife():
+    change = made_up_change(np.random.default_rng(0))
+    found = ablation.perplexity_ratio([change])
+    half = jackknife(change, lambda some: some.log_ratio)
+    np.testing.assert_allclose(np.log(found["high"] / found["ratio"]), half, rtol=0.05)
+    np.testing.assert_allclose(np.log(found["ratio"] / found["low"]), half, rtol=0.05)
+
+
+@pytest.mark.parametrize("dearer", [0.0, 0.3])
+def test_own_cost_and_that_of_the_others_are_compared_sentence_by_sentence(dearer):
+    change = made_up_change(np.random.default_rng(0))
+    change.nll[2] += dearer * change.n_tokens[2]
+    row = ablation.own_and_others(change, 2)
+    costs = change.nll.sum(axis=1) / np.log(2) / change.n_bytes.sum(axis=1)
+    others = [0, 1, 3]
+    naive = {
+        "own": (costs[2], lambda some: some.per_byte[2]),
+        "others": (costs[others].mean(), lambda some: some.per_byte[others].mean()),
+        "difference": (
+            costs[2] - costs[others].mean(),
+            lambda some: some.per_byte[2] - some.per_byte[others].mean(),
+        ),
+    }
+    for name, (value, estimate) in naive.items():
+        assert row[name] == pytest.approx(value)
+        half = pytest.approx(jackknife(change, estimate), rel=0.05)
+        assert row[f"{name}_high"] - row[name] == half and row[name] - row[f"{name}_low"] == half
+    assert row["own_exceeds_others"] == (dearer > 0)
+
+
+def test_a_cost_stands_beside_the_mean_and_the_spread_of_its_controls():
+    rng = np.random.default_rng(0)
+    change, controls = made_up_change(rng, shift=3.0), []
+    for _ in range(3):
+        nll = rng.standard_normal(change.nll.shape) * change.n_tokens
+        controls.append(Change(nll, change.n_bytes, change.n_tokens))
+    costs = np.array([one.per_byte for one in controls])
+    differences = costs[:, 1] - costs[:, [0, 2, 3]].mean(axis=1)
+    own = change.per_byte[1] - change.per_byte[[0, 2, 3]].mean()
+    row = ablation.beside_controls(change, 1, controls)
+    assert row["control_own"] == pytest.approx(costs[:, 1].mean())
+    assert row["control_own_low"] < row["control_own"] < row["control_own_high"]
+    assert row["control_others"] == pytest.approx(costs[:, [0, 2, 3]].mean())
+    assert row["control_difference"] == pytest.approx(differences.mean())
+    assert row["control_difference_sd"] == pytest.approx(differences.std(ddof=1))
+    assert row["selectivity"] == pytest.approx((own - differences.mean()) / differences.std(ddof=1))
+    assert row["own_exceeds_controls"] and row["n_controls"] == 3
+    dearer = Change(change.nll * 10, change.n_bytes, change.n_tokens)
+    assert not ablation.beside_controls(change, 1, [*controls, dearer])["own_exceeds_controls"]
+    assert np.isnan(ablation.beside_controls(change, 1, controls[:1])["selectivity"])
 
 
 def test_the_excess_over_controls_is_taken_sentence_by_sentence():

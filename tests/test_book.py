@@ -76,7 +76,7 @@ def test_every_reference_is_complete_and_every_citation_has_one():
         for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", source.read_text())
         for key in keys.split(",")
     }
-    assert cited <= {key for key, _ in entries}
+    assert cited and cited <= {key for key, _ in entries}
 
 
 # ---- staging ----------------------------------------------------------------------------------------------
@@ -346,7 +346,9 @@ def test_no_page_asks_the_network_for_anything(built_book):
 
 
 def test_no_style_sheet_asks_the_network_for_anything(built_book):
-    for sheet in (built_book / "_static").rglob("*.css"):
+    sheets = list((built_book / "_static").rglob("*.css"))
+    assert sheets
+    for sheet in sheets:
         asked = re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
         assert not asked, sheet
 

@@ -132,9 +132,8 @@ def test_a_package_has_the_licence_and_the_number_of_parameters_of_the_model_tha
 
 
 def test_checkpoints_without_a_tokenizer_take_that_of_the_final_model():
-    finals = {model.checkpoints: model.model_id for model in CATALOGUE}
-    for checkpoints, kept_in in TOKENIZERS.items():
-        assert finals.get(checkpoints, kept_in) == kept_in
+    of_bloom = {model.checkpoints: model.model_id for model in CATALOGUE if model.model_type == "bloom"}
+    assert of_bloom and of_bloom.items() <= TOKENIZERS.items()
 
 
 def test_every_erratum_is_about_a_model_of_the_catalogue():

@@ -2,12 +2,14 @@
 
 import json
 
+import fake_tables
 import pandas as pd
 import pytest
 
 from lingua_utils.runs import collate
 from lingua_utils.runs.settings import RunSettings
 from lingua_utils.runs.sheets import Row
+from lingua_utils.text.languages import different_script
 
 
 def write_run(results, model_id="lab/bloom-m", revision="main", sads=0.1, weights="w", code="c", **settings):
@@ -207,6 +209,69 @@ def test_a_run_that_was_not_done_is_not_published(results, tmp_path, monkeypatch
         rows = [row_of(revision="step000032"), row_of(revision="step000064")]
         collate.publish(results, rows, tmp_path / "published/lab")
     assert not (tmp_path / "published").exists()
+
+
+def test_what_was_published_before_there_was_a_setting_has_its_default(results, tmp_path, monkeypatch):
+    write_losses(results, "bloom-m")
+    monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
+    folder = collate.publish(results, [row_of(revision="step000032")], tmp_path / "published/lab")
+    pd.read_parquet(folder / "similarity.parquet").drop(columns="pooling").to_parquet(
+        folder / "similarity.parquet"
+    )
+    (manifest,) = json.loads((folder / "manifests.json").read_text())
+    del manifest["settings"]["pooling"]
+    (folder / "manifests.json").write_text(json.dumps([manifest]))
+    table = collate.collate("similarity", tmp_path / "elsewhere", folder.parent, like=RunSettings())
+    assert table.pooling.eq(RunSettings.pooling).all() and len(table) == 2
+    assert collate.provenance(tmp_path / "elsewhere", folder.parent).published.all()
+    write_run(tmp_path / "here", revision="step000032", sads=0.7)  # the same run
+    table = collate.collate("similarity", tmp_path / "here", folder.parent)
+    assert not table.published.any()
+
+
+def test_published_numbers_are_in_single_precision_and_what_is_only_drawn_in_half():
+    frame = pd.DataFrame({"x": [0.1], "sads_null_draws": [[0.1, 0.2]], "n": [3]})
+    for table, kind in (("similarity", "float32"), ("projection", "float16")):
+        short = collate._shortened(table, frame)
+        assert short.x.dtype == kind and short.n.dtype == "int64"
+        assert short.sads_null_draws[0].dtype == "float16"
+
+
+# ---- what came of it --------------------------------------------------------------------------------------
+
+
+def test_outcomes_are_those_of_all_layers_and_of_pairs_across_scripts():
+    similarity, retrieval = fake_tables.similarity(), fake_tables.retrieval()
+    similarity["sads"] += similarity.groupby("scale").ngroup()  # so that one scale, layer and kind is told
+    retrieval["accuracy"] += retrieval.groupby(["layer", "kind"]).ngroup()  # from another
+    retrieval = retrieval.assign(accuracy_low=retrieval.accuracy / 2, accuracy_high=retrieval.accuracy * 2)
+    accuracy = pd.concat([
+        fake_tables.similarity().drop_duplicates("step").assign(
+            asked=task, mean_accuracy=value, mean_low=value - 0.1, mean_high=value + 0.1, chance=0.25
+        )
+        for task, value in (("cloze", 0.9), ("transfer", 0.5))
+    ])  # fmt: skip
+    for table in (similarity, retrieval, accuracy):
+        table["training_seed"] = 0
+    unfinished = similarity.assign(step=pd.NA).astype({"step": "Int64"})
+    found = collate.outcomes(pd.concat([similarity, unfinished]), retrieval, accuracy)
+    found = found.set_index(["outcome", "step"])
+    assert found.index.is_unique and len(found) == 4 * len(fake_tables.STEPS)
+    whole = "step == 32 and layer == 'all' and kind == 'all'"
+    one = similarity.query(f"{whole} and scale == 'standardised'").iloc[0]
+    pairs = retrieval.query(whole)
+    pairs = pairs[list(map(different_script, pairs.source, pairs.target))]
+    columns = ["value", "low", "high", "null"]
+    expected = {
+        "SADS": one[["sads", "sads_low", "sads_high", "sads_null"]],
+        "translations found, across scripts": pairs[
+            ["accuracy", "accuracy_low", "accuracy_high", "chance"]
+        ].mean(),
+        "accuracy, cloze": [0.9, 0.8, 1.0, 0.25],
+        "accuracy, transfer": [0.5, 0.4, 0.6, 0.25],
+    }
+    for outcome, numbers in expected.items():
+        assert found.loc[(outcome, 32), columns].tolist() == pytest.approx(list(numbers))
 
 
 def test_losses_are_those_of_the_newest_training_or_published(results, tmp_path):

@@ -32,12 +32,16 @@ def test_shares_of_different_numbers_of_trials_can_be_asked_for_together():
     assert low[0] == pytest.approx(0.4902, abs=1e-4) and np.isnan([low[1], high[1]]).all()
 
 
-def test_the_margin_of_a_mean_is_that_of_students_t():
-    values = np.random.default_rng(0).normal(size=(3, 7))
-    influences = (values - values.mean(axis=1, keepdims=True)) / 7
-    low, high = stats.t.interval(0.95, 6, values.mean(axis=1), stats.sem(values, axis=1))
+@pytest.mark.parametrize("n", [2, 7])
+def test_the_margin_of_a_mean_is_that_of_students_t(n):
+    values = np.random.default_rng(0).normal(size=(3, 4, n))
+    influences = (values - values.mean(axis=-1, keepdims=True)) / n
+    low, high = stats.t.interval(0.95, n - 1, values.mean(axis=-1), stats.sem(values, axis=-1))
     np.testing.assert_allclose(margin(influences), (high - low) / 2)
-    assert np.isnan(margin(np.zeros((2, 1)))).all()
+
+
+def test_a_single_value_has_no_margin():
+    np.testing.assert_array_equal(margin(np.zeros((3, 2, 1))), np.full((3, 2), np.nan))
 
 
 def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
@@ -91,7 +95,7 @@ def test_five_in_a_hundred_grids_of_nothing_pass_their_limits_anywhere():
 
 
 def test_limits_are_studentised_by_point():
-    null = np.random.default_rng(0).normal(size=(99, 6)) * [1, 10, 100, 1, 1, 0] + 5
+    null = np.random.default_rng(0).normal(size=(99, 6)) * [1, 10, 1e-11, 1, 1, 0] + [5, 5, 5e-11, 5, 5, 5]
     mean, spread = null.mean(axis=0), null.std(axis=0, ddof=1)
     greatest = sorted(max((row[:5] - mean[:5]) / spread[:5]) for row in null)[94]  # the 95th of 99
     assert simultaneous_limits(null) == pytest.approx([*(mean + greatest * spread)[:5], 5])
@@ -116,13 +120,17 @@ def test_rank_correlation_of_noise_has_zero_in_its_interval():
     assert estimate.value == pytest.approx(stats.spearmanr(x, y).statistic)
 
 
-def test_the_interval_of_a_rank_correlation_is_that_of_resamples_in_which_both_vary():
-    x, y = np.array([1, 2, 3, 3.0]), np.array([2, 1, 3, 4.0])
-    draws = np.random.default_rng(1).integers(4, size=(500, 4))
+@pytest.mark.parametrize("n_pairs", [4, 12])
+def test_the_interval_of_a_rank_correlation_is_that_of_resamples_in_which_both_vary(n_pairs):
+    x, y = (
+        np.array([1, 2, 3, 3, 5, 8, 6, 7, 4, 9, 0, 2.0])[:n_pairs],
+        np.array([2, 1, 3, *range(9)])[:n_pairs],
+    )
+    draws = np.random.default_rng(1).integers(n_pairs, size=(500, n_pairs))
     varying = [i for i in draws if len(set(x[i])) > 1 and len(set(y[i])) > 1]
     values = [stats.spearmanr(x[i], y[i]).statistic for i in varying]
     estimate = rank_correlation(x, y, n_resamples=500, seed=1)
-    assert len(varying) < 500
+    assert (len(varying) < 500) == (n_pairs == 4)
     assert (estimate.low, estimate.high) == pytest.approx(np.quantile(values, [0.025, 0.975]))
 
 
@@ -186,6 +194,28 @@ def test_changes_of_items_in_fours_cover_as_often_as_they_say():
         covered.append(np.mean((low <= -0.2) & (high >= -0.2)))
     assert covered[0] == pytest.approx(0.95, abs=0.03)
     assert covered[1] < 0.8
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=300))
+def test_interval_of_a_change_holds_the_change_and_is_never_empty(pairs):
+    shift, low, high = matched_change(*np.array(pairs).T)
+    assert shift == pytest.approx(np.mean([after - before for before, after in pairs]))
+    assert -1 <= low < high <= 1 and low - 1e-12 <= shift <= high + 1e-12
+
+
+def test_interval_of_a_change_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    before = rng.random((4000, 100)) < 0.8
+    after = np.where(rng.random((4000, 100)) < 0.1, False, before)  # a tenth of the answers is lost: -0.08
+    _, low, high = matched_change(before, after)
+    assert 0.93 <= ((low <= -0.08) & (high >= -0.08)).mean() <= 0.99
+
+
+@pytest.mark.parametrize("together", [None, np.arange(40) // 4])
+def test_changes_asked_for_together_are_those_asked_for_one_by_one(together):
+    before, after = np.random.default_rng(0).random((2, 5, 40)) < np.linspace(0.1, 0.9, 5)[:, None]
+    one_by_one = [matched_change(*pair, together) for pair in zip(before, after, strict=True)]
+    np.testing.assert_allclose(matched_change(before, after, together), np.transpose(one_by_one))
 
 
 # ---- regression on clusters ------------------------------------------------------------------------------

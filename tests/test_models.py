@@ -10,7 +10,7 @@ from tiny_models import ENCODER_DECODERS, MODEL_TYPES, save_tiny, tiny_config, t
 from transformers import AutoConfig
 
 from lingua_utils.models import recipes
-from lingua_utils.models.architectures import NEURON_SITES, TOKENIZERS, neuron_sites
+from lingua_utils.models.architectures import NEURON_SITES, neuron_sites
 from lingua_utils.models.loading import checkpoint_folder, fingerprints, load_model
 from lingua_utils.runs.run import Run
 
@@ -358,10 +358,6 @@ def test_of_a_model_that_is_refused_no_run_is_left(tmp_path):
     with pytest.raises(ValueError, match="9 missing"):
         run.activations()
     assert not (tmp_path / "results").exists()
-
-
-def test_blooms_checkpoints_take_the_tokenizer_of_the_final_model():
-    assert TOKENIZERS["bigscience/bloom-560m-intermediate"] == "bigscience/bloom-560m"
 
 
 @pytest.mark.parametrize(

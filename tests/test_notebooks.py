@@ -53,7 +53,6 @@ def test_a_notebook_begins_with_a_question_and_says_what_it_does_not_show(name):
 
 
 HEAD = {"parameters", "remove-cell", "hide-input", "hide-cell"}
-ANALYSES = [name for name in NAMES if "03" <= name[:2] <= "10"]
 STAGES = [name for name in NAMES if "03" <= name[:2] <= "07"]
 
 
@@ -67,17 +66,11 @@ def test_a_cell_that_computes_holds_one_idea(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_argument_begins_on_the_first_screen(name):
+def test_installing_importing_and_parameters_come_first_and_are_folded_away(name):
     code = [(source, tags) for kind, source, tags in cells(ROOT / f"notebooks/{name}.py") if kind == "code"]
     install, imports, parameters, *_ = code
     assert "remove-cell" in install[1] and "hide-input" in imports[1]
     assert {"parameters", "hide-input"} <= set(parameters[1])
-
-
-@pytest.mark.parametrize("name", ANALYSES)
-def test_nothing_is_checked_at_the_end_instead_of_in_its_place(name):
-    source = (ROOT / f"notebooks/{name}.py").read_text()
-    assert "## Checks" not in source and "run.stage(" not in source
 
 
 @pytest.mark.parametrize("name", STAGES)

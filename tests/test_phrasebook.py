@@ -38,8 +38,8 @@ def own_data(identifier):
         identifier = "root" if identifier == "zh_Hant" else parent or "root"
 
 
-def test_there_are_twelve_kinds_of_frame():
-    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 12
+def test_no_two_kinds_of_frame_have_one_name():
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 
 def test_frames_say_what_their_arguments_mean():
@@ -130,7 +130,9 @@ def test_two_items_are_listed_once_where_a_style_has_no_pattern_for_two():
 
 @pytest.mark.parametrize("code", DEFAULT_LANGUAGES)
 def test_large_numbers_lose_no_figure(code):
-    for (number,), text in frames_of(code, "large number"):
+    said = frames_of(code, "large number")
+    assert said
+    for (number,), text in said:
         figures = re.sub(r"\D", "", text).strip("0")
         assert figures == str(number).strip("0"), (number, text)
 

@@ -23,7 +23,9 @@ def imports(path: Path) -> set[str]:
     """Modules of the package that a file imports, without the package's name."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "lingua_utils":
+        relative = isinstance(node, ast.ImportFrom) and node.level
+        assert not relative, f"{path.name}, line {node.lineno}: import from lingua_utils, by its whole name"
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "lingua_utils":
             inner = node.module.removeprefix("lingua_utils").removeprefix(".")
             found |= {f"{inner}.{alias.name}".removeprefix(".") for alias in node.names}
         elif isinstance(node, ast.Import):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ import tiny_models
 from in_process import run_cell
 
 from lingua_utils.measure import regions, similarity
+from lingua_utils.measure.activations import capture
 from lingua_utils.models import loading
-from lingua_utils.runs import Run, from_parameters
+from lingua_utils.runs import Run, from_parameters, keys
+from lingua_utils.text.corpus import load_corpus
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,57 @@ def test_a_changed_helper_or_constant_of_the_notebook_makes_the_table_anew(
     assert make(CALLING.replace(before, after), run)["doubled"].value.item() == value
 
 
+# What a table reads, and the same changed.
+READ = {
+    "array": ("thing = np.arange(3)", "thing = np.arange(4)"),
+    "shape of an array": ("thing = np.zeros((2, 3))", "thing = np.zeros((3, 2))"),
+    "type of an array": ("thing = np.zeros(2)", "thing = np.zeros(2, dtype=int)"),
+    "value in a mapping": ("thing = {'a': [1, (2,)]}", "thing = {'a': [1, (3,)]}"),
+    "key of a mapping": ("thing = {'a': 1}", "thing = {'b': 1}"),
+    "set": ("thing = {1}", "thing = {2}"),
+    "value in a table": ("thing = pd.DataFrame({'a': [1, 2]})", "thing = pd.DataFrame({'a': [1, 3]})"),
+    "column of a table": ("thing = pd.DataFrame({'a': [1, 2]})", "thing = pd.DataFrame({'b': [1, 2]})"),
+    "list in a table": ("thing = pd.DataFrame({'a': [[1]]})", "thing = pd.DataFrame({'a': [[2]]})"),
+    "series": ("thing = pd.Series([1, 2])", "thing = pd.Series([1, 3])"),
+    "function": ("def thing():\n    return 1", "def thing():\n    return 2"),
+    "function in a mapping": ("thing = {'a': lambda: 1}['a']", "thing = {'a': lambda: 2}['a']"),
+    "what an inner function reads": (
+        "one = 1\ndef thing():\n    def inner():\n        return one\n    return inner()",
+        "one = 2\ndef thing():\n    def inner():\n        return one\n    return inner()",
+    ),
+    "what a function was made with": (
+        "def make(n):\n    def thing():\n        return n\n    return thing\nthing = make(1)",
+        "def make(n):\n    def thing():\n        return n\n    return thing\nthing = make(2)",
+    ),
+}
+SHOWING = """
+
+@run.table
+def shown():
+    yield {"value": str(thing() if callable(thing) else thing)}
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), READ.values(), ids=READ)
+def test_a_table_is_made_anew_when_what_it_reads_has_changed_and_only_then(run, capsys, before, after):
+    first = make(before + SHOWING, run, pd=pd)["shown"].value.item()
+    capsys.readouterr()
+    assert make(before + SHOWING, run, pd=pd)["shown"].value.item() == first and not computed(capsys)
+    assert make(after + SHOWING, run, pd=pd)["shown"].value.item() != first
+
+
+def test_of_an_installed_library_no_code_is_read(run):
+    source = "from textwrap import dedent\nfrom scipy.stats import zscore\n\n"
+    source += "def reads():\n    return dedent, zscore\n"
+    assert set(keys.Code(make(source, run)["reads"], run).own) == {"reads"}
+
+
+def test_a_class_of_a_cell_is_refused_with_the_way_out(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # as a kernel has it
+    with pytest.raises(ValueError, match=r"the source of 'thing' cannot be read, .*; define it in a file$"):
+        make("class thing:\n    pass" + SHOWING, run, __name__="__main__")
+
+
 def test_the_digest_of_the_packages_code_is_the_same_in_every_process():
     code = "import importlib, sys; from lingua_utils.runs.keys import module_digests; "
     code += "[importlib.import_module(name) for name in sys.argv[1:]]; "
@@ -184,12 +238,16 @@ def key():
 def test_a_patched_function_of_the_package_is_not_read_back_where_it_is_not_patched(
     run, tmp_path, monkeypatch
 ):
-    true = make(COUNTED, run)["scores"]
-    with monkeypatch.context() as patch:
-        real = similarity.pair_means
-        patch.setattr(similarity, "pair_means", lambda vectors: real(np.asarray(vectors)[:, :2]))
-        patched = make(COUNTED, run)["scores"]
-    assert not patched.equals(true)
+    true, patched, real = make(COUNTED, run)["scores"], [], similarity.pair_means
+    few = (
+        lambda vectors: real(np.asarray(vectors)[:, :4]),
+        lambda vectors: real(np.asarray(vectors)[:, -4:]),
+    )
+    for instead in few:
+        with monkeypatch.context() as patch:
+            patch.setattr(similarity, "pair_means", instead)
+            patched.append(make(COUNTED, run)["scores"])
+    assert not patched[0].equals(true) and not patched[1].equals(patched[0])
     assert make(COUNTED, run)["scores"].equals(true)
 
 
@@ -306,11 +364,58 @@ def test_of_a_file_without_splits_measuring_takes_the_sentences_that_selecting_d
     run = a_run(model, corpus, tmp_path, n_sentences=2)
     assert run.corpus().texts[0] == tiny_models.TEXTS[0][:2]
     assert run.corpus("test").texts[0] == tiny_models.TEXTS[0][2:4]
+    most = a_run(model, corpus, tmp_path, n_sentences=3)
+    assert most.corpus("test").texts[0] == tiny_models.TEXTS[0][3:]
 
 
 def test_a_file_that_was_used_up_for_selecting_cannot_be_measured_on(run):
     with pytest.raises(ValueError, match=r"has 5 sentences, no splits; .* ask for at most 2"):
         run.corpus("test")
+
+
+def test_settings_of_the_text_decide_the_text(model, tmp_path):
+    asked = {"languages": "hin_Deva eng_Latn", "n_sentences": 7, "seed": 3, "digits": "native"}
+    run = Run(str(model), corpus="world", results=tmp_path, **asked)
+    for split in ("dev", "test"):
+        expected = load_corpus("world", ("hin_Deva", "eng_Latn"), 7, split=split, seed=3, digits="native")
+        assert run.corpus(split).texts == expected.texts
+
+
+def test_settings_of_measuring_decide_what_is_measured(model, corpus, tmp_path):
+    run = a_run(
+        model, corpus, tmp_path, pooling="last", max_tokens=6, dtype="bfloat16", rules="ap lape", seed=2
+    )
+    loaded = loading.load_model(str(model), dtype="bfloat16")
+    captured = capture(loaded, run.corpus(), pooling="last", max_tokens=6, progress=False)
+    assert captured.n_truncated > 0 and run.activations().fingerprint == captured.fingerprint
+    selected = regions.select_all(captured, ("ap", "lape"), 2)
+    assert {rule: found.fingerprint for rule, found in run.regions().items()} == {
+        rule: found.fingerprint for rule, found in selected.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "values"),
+    [
+        ("yield {'a': 1}\n    yield {'a': 2}", [1, 2]),
+        ("yield {'a': 1}\n    yield pd.DataFrame({'a': [2, 3]})\n    yield {'a': 4}", [1, 2, 3, 4]),
+        ("return pd.DataFrame({'a': [1, 2]}, index=[5, 7])", [1, 2]),
+        ("return {'a': 1}", [1]),
+    ],
+    ids=["rows", "rows and tables", "a table", "a row"],
+)
+def test_rows_and_parts_of_a_table_are_joined_in_their_order(run, made, values):
+    table = make(f"@run.table\ndef made():\n    {made}\n", run, pd=pd)["made"]
+    assert table.a.tolist() == values and table.index.tolist() == list(range(len(values)))
+
+
+def test_a_run_shows_itself_in_a_line(tmp_path):
+    home = tmp_path / "elsewhere"
+    run = Run("lab/bloom-m", "step000600", results=home, n_sentences=60)
+    folder = home / "world/lab--bloom-m/step000600+n_sentences=60"
+    assert repr(run) == f"lab/bloom-m at step000600 on world → {folder}"
+    inside = Run("lab/bloom-m", "step000600", n_sentences=60)
+    assert repr(inside).endswith(" → results/world/lab--bloom-m/step000600+n_sentences=60")
 
 
 def test_generated_text_has_splits_of_its_own(model, tmp_path):

@@ -163,6 +163,17 @@ def test_sentences_do_not_depend_on_the_order_of_the_languages(rng, seed):
     assert kinds == kinds_again
 
 
+def test_another_seed_of_the_world_holds_out_and_deals_out_others():
+    one, other = World(), World(seed=1)
+    sentences = [line.sentence for line in training_sentences(one, None, 200)]
+    assert one.weekdays != other.weekdays
+    for parts in ("pairs", "orders"):
+        for key in getattr(one, parts).keys() - {("train", "mixed")}:
+            assert set(getattr(one, parts)[key]) != set(getattr(other, parts)[key])
+    homes = [[world.home(sentence, DEFAULT_LANGUAGES) for sentence in sentences] for world in (one, other)]
+    assert homes[0] != homes[1]
+
+
 def test_seed_decides_the_sentences_and_nothing_else_does():
     assert parallel_sentences(None, 50, seed=3) == parallel_sentences(None, 50, seed=3)
     assert parallel_sentences(None, 50, seed=3) != parallel_sentences(None, 50, seed=4)

@@ -248,9 +248,11 @@ def _tree(function: Callable) -> ast.AST:
     try:
         source = inspect.getsource(function)
     except (OSError, TypeError):
+        # Python looks for a class in the file of its module, and a notebook's module has none.
+        place = "a file" if isinstance(function, type) else "a cell or a file"
         raise ValueError(
             f"the source of {function.__name__!r} cannot be read, so a change of it could not be seen; "
-            "define it in a cell or a file"
+            f"define it in {place}"
         ) from None
     tree = files.bare(ast.parse(textwrap.dedent(source)))
     node = tree.body[0]
