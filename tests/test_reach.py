@@ -198,7 +198,7 @@ def test_a_chart_of_hundreds_of_languages_is_small_described_and_compiles(chapte
 
 def test_the_map_has_a_dot_for_every_language_that_has_a_place(chapter):
     dots = rows_of(CHARTS["world_map"](chapter)).set_index("language")
-    assert len(dots) == 364 and "epo_Latn" not in dots.index
+    assert len(dots) == 363 and "epo_Latn" not in dots.index
     reach = of_gemma(chapter).query("language == 'fra_Latn'").set_index("layer")
     assert [at[0] for at in dots.found_at["fra_Latn"]] == pytest.approx(list(reach.found))
     assert [at[0] for at in dots.above_at["fra_Latn"]] == list(reach.above)
@@ -213,7 +213,7 @@ def test_the_map_draws_the_land_and_does_without_it(chapter, monkeypatch):
     assert any("topojson" in str(data) for data in found(CHARTS["world_map"](chapter), "format"))
     monkeypatch.setattr(draw, "find_spec", lambda name: None)
     chart = CHARTS["world_map"](chapter)
-    assert "topojson" not in fields(chart) and len(rows_of(chart)) == 364
+    assert "topojson" not in fields(chart) and len(rows_of(chart)) == 363
 
 
 def test_families_of_few_languages_are_one_group_in_the_end():
