@@ -99,6 +99,7 @@ shown(sources, retrieval)
 # So beside each model stands its **untrained twin**: the same network and tokenizer, with weights as they were drawn.
 #
 # The twin finds $k_0$ of $n_0$ paragraphs, the model $k$ of $n$; where the twin did not read a language, $k_0$ and $n_0$ are those of all the languages that it read.
+# A model without a twin is left out.
 # Fisher's exact test says how often so many would be found if the two found equally often:
 
 
@@ -122,6 +123,7 @@ def beside_twin(target):
     rows = retrieval[(retrieval.target == target) & (retrieval.kind == "all") & (retrieval.layer != "all")]
     rows = rows.assign(n=rows.measured_n_sentences, k=(rows.accuracy * rows.measured_n_sentences).round())
     twin, model = (rows[(rows.revision == "untrained") == untrained] for untrained in (True, False))
+    model = model[model.model.isin(twin.model)]
     own = twin.set_index(["model", "layer", "source"])[["k", "n"]]
     all_read = own.groupby(level=["model", "layer"]).sum()
     keys = model[["model", "layer", "source"]]

@@ -184,12 +184,13 @@ def odds(fits: pd.DataFrame) -> alt.FacetChart:
     """
     parts.need(fits, ["model", "fit", "term", "ratio", "low", "high", "n_languages"])
     y = alt.Y("term:N", title=None, sort=None, axis=alt.Axis(labelLimit=130))
-    base = parts.chart_of(fits).encode(y, alt.YOffset("fit:N", sort=None))
+    plain = parts.chart_of(fits)
+    base = plain.encode(y, alt.YOffset("fit:N", sort=None))
     colour = parts.series_colour(fits, "fit", "factors")
     scale = alt.Scale(type="log", nice=False, padding=12)
     axis = alt.Axis(tickCount=5, format="~g", labelOverlap=True)
     drawn = alt.layer(
-        base.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(x=alt.datum(1)),
+        plain.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(x=alt.datum(1)),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_circle(size=55, opacity=1).encode(
             alt.X("ratio:Q", title="odds ratio (log scale)", scale=scale, axis=axis),
@@ -199,7 +200,7 @@ def odds(fits: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         parts.fold(
-            drawn.properties(width=190, height=150).facet(alt.Facet("model:N", title=None), columns=2)
+            drawn.properties(width=160, height=150).facet(alt.Facet("model:N", title=None), columns=2)
         ),
         alt.Title(
             "What goes with it", subtitle="lines: 95 % intervals, families not independent · dashed: nothing"
@@ -268,7 +269,7 @@ def differences(families: pd.DataFrame, models: Sequence[str]) -> alt.LayerChart
         "family:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None
     )
     drawn = alt.layer(
-        parts.zero(base, "x"),
+        parts.zero(parts.chart_of(rows), "x"),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_circle(size=55, opacity=1).encode(
             x,
