@@ -299,7 +299,7 @@ shown(seen_in_families, reach)
 #
 # The outcome is a share, so its log odds are what the factors add up to.
 # And languages of one family are not independent: fifty relatives are not fifty witnesses.
-# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` (generalised estimating equations, corrected for few clusters) holds the truth in simulations with families of these sizes.
+# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` corrects for both, and its intervals hold the truth in simulations with families of these sizes.
 
 
 # %%
@@ -366,7 +366,7 @@ shown(lambda: draw.odds(fits[fits.fit != "per byte"]), fits)
 def ratio_in_words(model, name, term):
     """An odds ratio with its interval."""
     row = fits[(fits.model == model) & (fits.fit == name) & (fits.term == term)].iloc[0]
-    return f"× {row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
+    return f"× {row.ratio:.2g} ({row.low:.2g} to {row.high:.2g})"
 
 
 def seen_in_factors():
