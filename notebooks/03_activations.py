@@ -215,6 +215,7 @@ def found_by_counts(counts, languages):
         yield {"scripts": scripts, **shares, "chance": part.chance.iloc[0]}
 
 
+# %%
 @run.table
 def shared_tokens():
     """Translations found by the counts of their tokens alone, by kind of token, in up to 30 languages."""

@@ -9,6 +9,7 @@ import pytest
 from lingua_utils.runs import collate
 from lingua_utils.runs.settings import RunSettings
 from lingua_utils.runs.sheets import Row
+from lingua_utils.text.languages import different_script
 
 
 def write_run(results, model_id="lab/bloom-m", revision="main", sads=0.1, weights="w", code="c", **settings):
@@ -239,16 +240,6 @@ def test_published_numbers_are_in_single_precision_and_what_is_only_drawn_in_hal
 # ---- what came of it --------------------------------------------------------------------------------------
 
 
-def test_simplified_and_traditional_chinese_are_not_across_scripts():
-    pairs = [
-        ("eng_Latn", "fra_Latn"),
-        ("eng_Latn", "arb_Arab"),
-        ("zho_Hans", "zho_Hant"),
-        ("zho_Hans", "eng_Latn"),
-    ]
-    assert collate.across_scripts(*zip(*pairs, strict=True)) == [False, True, False, True]
-
-
 def test_outcomes_are_those_of_all_layers_and_of_pairs_across_scripts():
     similarity, retrieval = fake_tables.similarity(), fake_tables.retrieval()
     similarity["sads"] += similarity.groupby("scale").ngroup()  # so that one scale, layer and kind is told
@@ -269,7 +260,7 @@ def test_outcomes_are_those_of_all_layers_and_of_pairs_across_scripts():
     whole = "step == 32 and layer == 'all' and kind == 'all'"
     one = similarity.query(f"{whole} and scale == 'standardised'").iloc[0]
     pairs = retrieval.query(whole)
-    pairs = pairs[collate.across_scripts(pairs.source, pairs.target)]
+    pairs = pairs[list(map(different_script, pairs.source, pairs.target))]
     columns = ["value", "low", "high", "null"]
     expected = {
         "SADS": one[["sads", "sads_low", "sads_high", "sads_null"]],

@@ -9,7 +9,7 @@ from test_charts import CHARTS, drawn
 
 from lingua_utils.charts import ablation, evolution, regions, tasks, theme
 from lingua_utils.runs import settings
-from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
+from lingua_utils.text.languages import DEFAULT_LANGUAGES
 
 ENGLISH, CHINESE = map(theme.language_name, DEFAULT_LANGUAGES[:2])
 BY_RULE = [name for name in CHARTS if "of " not in name and "rule" in CHARTS[name][1]()]
@@ -249,8 +249,3 @@ def test_accuracy_with_random_neurons_silenced_is_the_mean_of_its_draws():
     assert len(rows) == len(DEFAULT_LANGUAGES) ** 2
     np.testing.assert_allclose(rows.change, -0.2)
     np.testing.assert_allclose(rows.control_mean, -0.02)
-
-
-def test_too_many_pairs_of_languages_are_refused_with_their_number():
-    with pytest.raises(ValueError, match=r"6,125 rows .*at most 5,000"):
-        regions.region_overlap(fake_tables.region_overlap(list(LANGUAGES)[:50]))
