@@ -200,11 +200,9 @@ def odds(fits: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         parts.fold(
-            drawn.properties(width=130, height=150).facet(alt.Facet("model:N", title=None), columns=2)
+            drawn.properties(width=160, height=150).facet(alt.Facet("model:N", title=None), columns=2)
         ),
-        alt.Title(
-            "What goes with it", subtitle="lines: 95 % intervals, families not independent · dashed: nothing"
-        ),
+        alt.Title("What goes with it", subtitle="lines: 95 % intervals · dashed: no effect"),
         "Odds ratios, with intervals, of finding a translation: for tokens, speakers and script.",
     )
 
