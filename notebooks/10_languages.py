@@ -99,6 +99,7 @@ shown(sources, retrieval)
 # So beside each model stands its **untrained twin**: the same network and tokenizer, with weights as they were drawn.
 #
 # The twin finds $k_0$ of $n_0$ paragraphs, the model $k$ of $n$; where the twin did not read a language, $k_0$ and $n_0$ are those of all the languages that it read.
+# A model without a twin is left out.
 # Fisher's exact test says how often so many would be found if the two found equally often:
 
 
@@ -122,6 +123,7 @@ def beside_twin(target):
     rows = retrieval[(retrieval.target == target) & (retrieval.kind == "all") & (retrieval.layer != "all")]
     rows = rows.assign(n=rows.measured_n_sentences, k=(rows.accuracy * rows.measured_n_sentences).round())
     twin, model = (rows[(rows.revision == "untrained") == untrained] for untrained in (True, False))
+    model = model[model.model.isin(twin.model)]
     own = twin.set_index(["model", "layer", "source"])[["k", "n"]]
     all_read = own.groupby(level=["model", "layer"]).sum()
     keys = model[["model", "layer", "source"]]
@@ -297,7 +299,7 @@ shown(seen_in_families, reach)
 #
 # The outcome is a share, so its log odds are what the factors add up to.
 # And languages of one family are not independent: fifty relatives are not fifty witnesses.
-# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` (generalised estimating equations, corrected for few clusters) holds the truth in simulations with families of these sizes.
+# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` corrects for both, and its intervals hold the truth in simulations with families of these sizes.
 
 
 # %%
@@ -364,7 +366,7 @@ shown(lambda: draw.odds(fits[fits.fit != "per byte"]), fits)
 def ratio_in_words(model, name, term):
     """An odds ratio with its interval."""
     row = fits[(fits.model == model) & (fits.fit == name) & (fits.term == term)].iloc[0]
-    return f"× {row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
+    return f"× {row.ratio:.2g} ({row.low:.2g} to {row.high:.2g})"
 
 
 def seen_in_factors():

@@ -95,6 +95,16 @@ def short(model_id: str) -> str:
     return model_id.removeprefix("lab/").removeprefix("pypi/")
 
 
+def as_high_as(chart: alt.Chart | alt.LayerChart, height: str) -> alt.Chart | alt.LayerChart:
+    """A chart as wide as the page, whose height is a Vega expression: of its width, or of what is chosen.
+
+    Vega-Lite knows steps, but warns where they meet the width of a page.
+    """
+    signal = {"name": "height", "update": height}
+    patch = [{"op": "remove", "path": "/height"}, {"op": "add", "path": "/signals/-", "value": signal}]
+    return chart.properties(width="container", height=HEIGHT, usermeta={"embedOptions": {"patch": patch}})
+
+
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a short ``model`` name."""
     need(table, ["model_id"])
