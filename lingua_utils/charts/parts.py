@@ -194,11 +194,12 @@ def language_strips(
         .mark_rect()
         .encode(
             layer_axis(packed.layers, "strip").title(x_title),
-            alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=190)),
+            alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=110)),
             colour,
             tooltip=[*tips("label", "strip"), *tooltip],
         )
-        .properties(width="container", height={"step": 15})
+        # How many rows there are is up to the reader, and a chart as wide as its page wants to know.
+        .properties(width=210, height={"step": 15})
     )
     rows_of = alt.binding_radio(options=["families", "languages"], name="rows ")
     find = alt.param(
