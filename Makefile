@@ -31,6 +31,8 @@ help:  ## list the targets
 $(READY): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	# Only its map of the land is read; what it needs itself would turn progress bars into widgets.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps bqplot==0.13.1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 

@@ -517,7 +517,7 @@ shown(two_models, reach)
 def seen_in_models():
     """The overall difference in words, and the languages that the second model finds more often."""
     if len(models) < 2:
-        return Markdown("")
+        return None
     found = at_best.pivot(index=["language", "family"], columns="model", values="found").dropna()
     found = found.reset_index()
     difference = found[models[0]] - found[models[1]]

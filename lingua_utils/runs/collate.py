@@ -361,6 +361,7 @@ def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | Non
     if not paths:
         return None
     frame = pd.concat(map(pd.read_parquet, paths), ignore_index=True).assign(published=True)
+    frame = frame.astype(dict.fromkeys(frame.select_dtypes("float16"), "float32"))
     return frame.assign(**{name: default for name, default in _DEFAULTS.items() if name not in frame})
 
 
