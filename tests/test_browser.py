@@ -108,9 +108,9 @@ def test_formulas_are_set_by_the_local_mathjax(built_book, visit):
 def drawing(page: Page) -> str:
     """Places and colours of the marks of the page's first chart that has a control, or else of its first."""
     return page.evaluate(
-        "[...([...document.querySelectorAll('.vega-embed')].find(chart => chart.querySelector('.vega-bindings input'))"
-        " ?? document).querySelector('svg.marks')"
-        ".querySelectorAll('.mark-symbol path, .mark-rect path')]"
+        "[...([...document.querySelectorAll('.vega-embed')]"
+        ".find(chart => chart.querySelector('.vega-bindings input')) ?? document)"
+        ".querySelector('svg.marks').querySelectorAll('.mark-symbol path, .mark-rect path')]"
         ".map(mark => ['transform', 'd', 'fill'].map(name => mark.getAttribute(name)).join()).join()"
     )
 
