@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from local_hub import LocalHub
 from tiny_gguf import save_gguf
 from tiny_models import LANGUAGES, MODEL_TYPES, TEXTS, save_tiny, tiny_tokenizer
 
@@ -17,13 +16,6 @@ from lingua_utils.runs.sheets import Row
 from workflow.pages import RunPages
 
 WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture
-def local_hub(monkeypatch, tmp_path):
-    with LocalHub() as server:
-        server.use(monkeypatch, tmp_path / "cache")
-        yield server
 
 
 def weights(model_id: str | Path, **options) -> dict[str, torch.Tensor]:

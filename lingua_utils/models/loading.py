@@ -534,9 +534,9 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     else:
         names = _tokenizer_files(path.name for path in folder.iterdir())
         digests = {
-            "weights": map(converting.sha256_of, _weight_paths(folder)),  # read only where they are asked for
-            "tokenizer": [converting.sha256_of(folder / name) for name in names],
-            "config": [converting.sha256_of(folder / "config.json")],
+            "weights": map(files.sha256_of, _weight_paths(folder)),  # read only where they are asked for
+            "tokenizer": [files.sha256_of(folder / name) for name in names],
+            "config": [files.sha256_of(folder / "config.json")],
         }
     if revision == UNTRAINED:
         drawn = f"{UNTRAINED} {_joined(digests['config'])} {training_seed}"
