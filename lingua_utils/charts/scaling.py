@@ -60,7 +60,7 @@ def beside_twin(table: pd.DataFrame) -> alt.FacetChart:
         ``gain_low``, ``gain_high``; the gain is the value less the twin's, NaN where no twin was measured.
     """
     parts.need(table, ["training_seed", "measure", "value", "low", "high", "twin", "gain_low", "gain_high"])
-    table = parts.with_models(table.dropna(subset="measure"))
+    table = parts.with_models(table)
     columns = ["model", "training_seed", "measure"]
     raw = table[[*columns, "value", "low", "high", "twin"]].assign(shown="as measured", of_twin=table.twin)
     gain = table[[*columns, "gain", "gain_low", "gain_high"]].set_axis(
