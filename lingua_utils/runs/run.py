@@ -233,11 +233,8 @@ class Run:
         selected = ("regions", chosen)
         return self._remembered(selected, lambda: select_all(self.activations(), chosen, self.seed))
 
-    def untrained(self) -> Run | None:
-        """The run of the same model with its weights as drawn: of a lab model its step 0.
-
-        None of a repository without a ``main``, whose configuration and tokenizer the twin would have.
-        """
+    def untrained(self) -> Run:
+        """The run of the same model with its weights as drawn: of a lab model its step 0."""
         at_start = "step000000" if self.settings.model_id.startswith("lab/") else UNTRAINED
         if self.settings.revision in (at_start, UNTRAINED):
             return self
@@ -245,11 +242,6 @@ class Run:
             "untrained", lambda: Run.of(replace(self.settings, revision=at_start), self.results)
         )
         twin._twin_of = self
-        try:
-            twin.fingerprints  # noqa: B018 (told without loading it)
-        except FileNotFoundError as error:
-            _say(f"no untrained twin: {_first_line(error)}")
-            return None
         return twin
 
     def _remembered(self, name: Any, make: Callable[[], Any]) -> Any:
