@@ -142,7 +142,8 @@ def _preference(version: Version) -> tuple:
     """Of one language: checked furthest, plain title, named for the language, short name, latest spelling."""
     iso = (version.language or "").partition("_")[0]
     named = not version.name.startswith(iso), len(version.name), [-ord(letter) for letter in version.name]
-    return -version.stage, "(" in version.title, *named
+    # Greek is no longer spelled with three accents, which no order of names tells.
+    return -version.stage, "(" in version.title, "polytonic" in version.name, *named
 
 
 def _out_of_proportion(versions: list[Version]) -> dict[str, int]:
