@@ -1,4 +1,4 @@
-"""What is published of real models, beside a small run of today; where weights or text are not here, not asked."""
+"""What is published of real models, beside a small run of today; skipped without the weights or the text."""
 
 from pathlib import Path
 
