@@ -70,6 +70,17 @@ def writing(path: str | Path, folder: bool = False) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def data_folder() -> Path:
+    """Where published text lies: ``LINGUA_DATA``, or ``data`` in the project."""
+    return resolve(os.environ.get("LINGUA_DATA", "data"))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_room(folder: Path, needed: int, what: str, way_out: str) -> None:
     """Raise unless the disk of a folder, which need not exist yet, has room for so many bytes.
 

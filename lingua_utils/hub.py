@@ -182,11 +182,10 @@ def _verify(path: Path, expected: HubFile, what: str) -> None:
 
 def _digest(path: Path, like: str) -> str:
     """Hash of a file: SHA-256, or git's SHA-1 where ``like`` is one."""
-    with path.open("rb") as file:
-        if len(like) == 64:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
-        digest.update(file.read())
+    if len(like) == 64:
+        return files.sha256_of(path)
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+    digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

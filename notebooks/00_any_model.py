@@ -158,14 +158,19 @@ else:
 # %% [markdown]
 # ## Whose neurons
 #
-# How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled, and in the same network untrained, where there is one ([in full](05_regions.ipynb)).
+# How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled, and in the same network untrained ([in full](05_regions.ipynb)).
 
 # %%
-regions, twin = run.regions(), run.untrained()
-untrained = {rule: r.share for rule, r in twin.regions().items()} if twin else {}
+regions, untrained = run.regions(), run.untrained().regions()
 null = pd.DataFrame(
-    {"rule": rule, "share": r.share, "share_shuffled": r.expected_share} for rule, r in regions.items()
-).assign(share_untrained=lambda rows: rows.rule.map(untrained).astype(float))
+    {
+        "rule": rule,
+        "share": r.share,
+        "share_shuffled": r.expected_share,
+        "share_untrained": untrained[rule].share,
+    }
+    for rule, r in regions.items()
+)
 draw_regions.null_shares(null)
 
 # %% [markdown]

@@ -165,11 +165,10 @@ chosen = list(run.regions())  # names of rules, or functions: [*run.regions(), t
 @run.table
 def region_null():
     """Share of all neurons that are key to some language; with languages shuffled; in the untrained twin."""
-    twin = run.untrained()
-    untrained = twin.regions(chosen) if twin else {}
+    untrained = run.untrained().regions(chosen)
     for rule, found in run.regions(chosen).items():
         shares = {"share": found.share, "share_shuffled": found.expected_share}
-        shares["share_untrained"] = untrained[rule].share if twin else np.nan
+        shares["share_untrained"] = untrained[rule].share
         yield {"rule": rule, **shares, "n_neurons": sum(found.widths)}
 
 
@@ -179,8 +178,7 @@ glue("region_null", draw.null_shares(region_null))
 # %% tags=["hide-input"]
 calls = "; ".join(
     f"<code>{html.escape(row.rule)}</code> calls {row.share:.1%} of the neurons key to some language, "
-    f"{row.share_shuffled:.1%} when the languages are shuffled"
-    + ("" if np.isnan(row.share_untrained) else f", and {row.share_untrained:.1%} in the untrained network")
+    f"{row.share_shuffled:.1%} when the languages are shuffled, and {row.share_untrained:.1%} in the untrained network"
     for row in region_null.itertuples()
 )
 # As HTML, since another page shows it too, where Markdown would not be read.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from in_process import run_notebook
+from local_hub import LocalHub
 from xdist.scheduler import LoadScopeScheduling
 
 from lingua_utils.runs import sheets
@@ -46,6 +47,14 @@ def own_folders(tmp_path_factory):
         for name, place in places.items():
             patch.setenv(name, str(tmp_path_factory.mktemp(place)))
         yield
+
+
+@pytest.fixture
+def local_hub(monkeypatch, tmp_path):
+    """A Hub of its own for each test, and an empty cache; nobody is logged in."""
+    with LocalHub() as server:
+        server.use(monkeypatch, tmp_path / "cache")
+        yield server
 
 
 @pytest.fixture(scope="session")

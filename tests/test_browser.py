@@ -106,10 +106,11 @@ def test_formulas_are_set_by_the_local_mathjax(built_book, visit):
 
 
 def drawing(page: Page) -> str:
-    """Places and colours of the marks of the page's first chart."""
+    """Places and colours of the marks of the page's first chart that has a control, or else of its first."""
     return page.evaluate(
-        "[...document.querySelector('.vega-embed svg')"
-        ".querySelectorAll('.mark-symbol path, .mark-rect path')]"
+        "[...([...document.querySelectorAll('.vega-embed')]"
+        ".find(chart => chart.querySelector('.vega-bindings input')) ?? document)"
+        ".querySelector('svg.marks').querySelectorAll('.mark-symbol path, .mark-rect path')]"
         ".map(mark => ['transform', 'd', 'fill'].map(name => mark.getAttribute(name)).join()).join()"
     )
 
@@ -164,6 +165,7 @@ def test_a_moved_slider_changes_the_drawing_there_and_back(visit, chart_page, mo
 
 def test_the_sentence_map_opens_the_book_and_answers_its_slider(built_book, visit):
     page = visit(built_book / "book/intro.html").page
+    page.locator(".vega-bindings input[name=step_at]").first.wait_for()
     before = drawing(page)
     assert int(page.locator(".vega-bindings input[name=step_at]").first.get_attribute("max")) >= 1
     set_control(page, "step_at", 0)

@@ -157,7 +157,8 @@ def test_a_notebook_goes_from_the_name_of_a_hub_model_to_its_charts(colab, tmp_p
         hub.add("bigscience/bloom-560m", save_tiny("bloom", tmp_path / "model"))
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         notebook = colab.execute("00_any_model", tmp_path / "empty", monkeypatch)
-    assert len(charts(notebook)) == 3  # the scores, retrieval, and what the rules select
+    # The scores, retrieval, what the rules select, and two beside the published models.
+    assert len(charts(notebook)) == 5
     (run,) = (tmp_path / "empty/results/world/bigscience--bloom-560m").glob("main*")
     assert (run / "activations").is_dir() and not list(run.glob("*.parquet"))
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Quantisation
-from local_hub import LocalHub
 from safetensors import SafetensorError
 from tiny_gguf import CHANGES, as_llama_cpp_orders, gguf_name, save_gguf
 from tiny_models import TEXTS, tiny_model, tiny_tokenizer
@@ -33,13 +32,6 @@ ROOT = Path(__file__).resolve().parent.parent
 def checkpoints(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("LINGUA_CHECKPOINTS", str(tmp_path / "checkpoints"))
     return tmp_path / "checkpoints"
-
-
-@pytest.fixture
-def local_hub(monkeypatch, tmp_path):
-    with LocalHub() as server:
-        server.use(monkeypatch, tmp_path / "cache")
-        yield server
 
 
 def kept(checkpoints: Path) -> list[str]:

@@ -16,7 +16,6 @@ import huggingface_hub
 import pandas as pd
 import pytest
 import torch
-from local_hub import LocalHub
 from safetensors.torch import load_file
 from tiny_models import LANGUAGES, TEXTS, save_tiny
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -28,14 +27,6 @@ from lingua_utils.models.loading import fingerprints, load_model
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture
-def local_hub(monkeypatch, tmp_path):
-    """A Hub of its own for each test, and an empty cache; nobody is logged in."""
-    with LocalHub() as server:
-        server.use(monkeypatch, tmp_path / "cache")
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from local_hub import LocalHub
 from test_readers import SENTENCES, plain_files
 from tiny_models import save_tiny
 
@@ -20,13 +19,10 @@ CONVERTED = "refs/convert/parquet"
 FLORES_PLUS, PIN = "openlanguagedata/flores_plus", published.SOURCES["flores"].datasets[0].revisions[0]
 
 
-@pytest.fixture
-def local_hub(monkeypatch, tmp_path):
-    """A Hub of its own for each test, an empty cache and an empty folder of data; nobody is logged in."""
-    with LocalHub() as server:
-        server.use(monkeypatch, tmp_path / "cache")
-        monkeypatch.setenv("LINGUA_DATA", str(tmp_path / "data"))
-        yield server
+@pytest.fixture(autouse=True)
+def own_data(monkeypatch, tmp_path):
+    """An empty folder of data for each test."""
+    monkeypatch.setenv("LINGUA_DATA", str(tmp_path / "data"))
 
 
 def parquet(**columns) -> bytes:

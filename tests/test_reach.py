@@ -160,6 +160,13 @@ def test_without_tables_the_chapter_says_that_nothing_was_measured(tmp_path, mon
     assert names["shown"](lambda: None, names["reach"]).data.startswith("Not measured")
 
 
+def test_a_model_without_its_untrained_twin_is_left_out(chapter, monkeypatch):
+    has_twin = chapter["retrieval"].model == "gemma-3-270m"
+    alone = chapter["retrieval"][has_twin | (chapter["retrieval"].revision == "main")]
+    monkeypatch.setitem(chapter, "retrieval", alone)
+    assert list(chapter["beside_twin"]("eng_Latn").model.unique()) == ["gemma-3-270m"]
+
+
 def test_without_token_counts_only_what_needs_them_is_missing(tmp_path, tables, monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda chart: None)
     one_model = tables["retrieval"].query("model_id == 'pypi/gemma-3-270m' and layer in ('2', '3')")

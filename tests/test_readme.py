@@ -26,7 +26,7 @@ def test_the_finding_of_the_readme_is_that_of_the_published_tables(part):
 
 def test_what_the_readme_says_of_tasks_is_so():
     table = pd.read_parquet(ROOT / "book/published/lab-all/accuracy.parquet")
-    last = table[(table.model_id == "lab/bloom-m") & (table.step == table.step.max())]
+    last = table[(table.model_id == "lab/bloom-m") & (table.step == 800)]
     last = last.drop_duplicates("asked").set_index("asked")
     assert last.mean_low["transfer"] < last.chance["transfer"] < last.mean_high["transfer"]
     assert last.mean_low["translation"] > last.chance["translation"]

@@ -75,6 +75,12 @@ def test_of_two_versions_of_a_language_that_is_read_which_is_checked_further(fol
     assert udhr.read(folder, ("deu_Latn",))["deu_Latn"][3] == "Drei."
 
 
+def test_greek_is_read_in_the_spelling_of_today(tmp_path):
+    greek = {number: [f"{text} Ένα."] for number, text in (("1", "Α"), ("2", "Β"), ("3", "Γ"))}
+    versions = [(f"ell_{kind}", "el", "ell", 5, greek) for kind in ("polytonic", "monotonic")]
+    assert list(udhr.left_out(write(tmp_path / "udhr", *versions)).version) == ["ell_polytonic"]
+
+
 def test_a_version_that_is_left_out_is_listed_with_the_reason(folder):
     reasons = udhr.left_out(folder).set_index("version").reason.to_dict()
     assert reasons == {

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from local_hub import LocalHub
 from tiny_gguf import save_gguf
 from tiny_models import LANGUAGES, MODEL_TYPES, TEXTS, save_tiny, tiny_tokenizer
 
@@ -17,13 +16,6 @@ from lingua_utils.runs.sheets import Row
 from workflow.pages import RunPages
 
 WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture
-def local_hub(monkeypatch, tmp_path):
-    with LocalHub() as server:
-        server.use(monkeypatch, tmp_path / "cache")
-        yield server
 
 
 def weights(model_id: str | Path, **options) -> dict[str, torch.Tensor]:
@@ -102,6 +94,17 @@ def test_no_weights_are_downloaded_for_it(local_hub, tmp_path):
     assert local_hub.downloads(WEIGHTS) == [] and twin.revision == "untrained"
     expected = weights(tmp_path / "bloom")
     assert all(torch.equal(tensor, expected[name]) for name, tensor in twin.model.state_dict().items())
+
+
+def test_of_a_series_on_the_hub_without_a_main_it_is_that_of_the_last_revision(local_hub, tmp_path):
+    for step, seed in ((100, 1), (1000, 2)):
+        local_hub.add("someone/series", save_tiny("bloom", tmp_path / str(step), seed=seed), f"step{step}")
+    twin = load_model("someone/series", "untrained")
+    assert local_hub.downloads(WEIGHTS) == []
+    expected = weights(tmp_path / "1000")
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in twin.model.state_dict().items())
+    last = fingerprints("someone/series", "step1000")
+    assert fingerprints("someone/series", "untrained")["config"] == last["config"]
 
 
 def test_of_a_folder_of_revisions_and_of_a_file_there_is_one_too(tmp_path, monkeypatch):

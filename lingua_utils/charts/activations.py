@@ -98,7 +98,7 @@ def found_by_tokens(shared: pd.DataFrame) -> alt.LayerChart:
         ),
     )
     return parts.finish(
-        chart.properties(width="container", height={"step": 16}),
+        chart.properties(width="container", height=34 * shared.tokens.nunique()),
         alt.Title(
             "What shared tokens alone give away",
             subtitle="line: middle half of the language pairs · dashed: chance",

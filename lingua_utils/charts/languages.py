@@ -97,10 +97,8 @@ def world_map(reach: pd.DataFrame, layer: str, text: str) -> alt.LayerChart:
         data=alt.Data(values=packed.records),
     ).project("equalEarth")
     step, layers = packed.sliders(layer)
-    # As high as a map of the world is on a page of this width.
-    patch = [{"op": "replace", "path": "/height", "value": {"signal": "max(150, width * 0.5)"}}]
     return parts.finish(
-        drawn.properties(width="container", height=300, usermeta={"embedOptions": {"patch": patch}}),
+        parts.as_high_as(drawn, "width / 2"),  # as the world is
         packed.title(text, subtitle=_GREY),
         f"World map with a dot for each of {placed.language.nunique()} languages, coloured by the share of "
         "its paragraphs that find their English translations in the chosen layer.",
@@ -149,9 +147,12 @@ def language_by_language(reach: pd.DataFrame) -> alt.LayerChart:
     most = rows.groupby("language").found.transform("max")
     rows = rows.iloc[most.argsort(kind="stable")[::-1]][[*columns, "group"]]
     families, chosen = parts.choice("group", list(group.cat.categories), label="family")
+    sizes = group.value_counts()
+    high = f"{sizes.to_dict()}[chosen_group]" if families else str(sizes.iloc[0])
     tooltip = parts.tips("name", "family", "model", **_FOUND, low=".0%", high=".0%")
     base = parts.chart_of(rows, chosen).encode(
-        alt.Y("name:N", title=None, sort=alt.SortField("found", "descending")), alt.YOffset("model:N")
+        alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=150)),
+        alt.YOffset("model:N", sort=None),
     )
     colour = parts.series_colour(rows.iloc[rows.model.argsort(kind="stable")], "model")
     drawn = alt.layer(
@@ -162,7 +163,7 @@ def language_by_language(reach: pd.DataFrame) -> alt.LayerChart:
         ),
     )
     return parts.finish(
-        drawn.properties(width="container", height=alt.Step(9)),
+        parts.as_high_as(drawn, f"18 * {high}"),
         alt.Title(
             "Language by language", subtitle="lines: 95 % intervals over paragraphs · ticks: untrained model"
         ),
@@ -183,12 +184,13 @@ def odds(fits: pd.DataFrame) -> alt.FacetChart:
     """
     parts.need(fits, ["model", "fit", "term", "ratio", "low", "high", "n_languages"])
     y = alt.Y("term:N", title=None, sort=None, axis=alt.Axis(labelLimit=130))
-    base = parts.chart_of(fits).encode(y, alt.YOffset("fit:N", sort=None))
+    plain = parts.chart_of(fits)
+    base = plain.encode(y, alt.YOffset("fit:N", sort=None))
     colour = parts.series_colour(fits, "fit", "factors")
     scale = alt.Scale(type="log", nice=False, padding=12)
     axis = alt.Axis(tickCount=5, format="~g", labelOverlap=True)
     drawn = alt.layer(
-        base.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(x=alt.datum(1)),
+        plain.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(x=alt.datum(1)),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_circle(size=55, opacity=1).encode(
             alt.X("ratio:Q", title="odds ratio (log scale)", scale=scale, axis=axis),
@@ -198,11 +200,9 @@ def odds(fits: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         parts.fold(
-            drawn.properties(width=190, height=150).facet(alt.Facet("model:N", title=None), columns=2)
+            drawn.properties(width=160, height=150).facet(alt.Facet("model:N", title=None), columns=2)
         ),
-        alt.Title(
-            "What goes with it", subtitle="lines: 95 % intervals, families not independent · dashed: nothing"
-        ),
+        alt.Title("What goes with it", subtitle="lines: 95 % intervals · dashed: no effect"),
         "Odds ratios, with intervals, of finding a translation: for tokens, speakers and script.",
     )
 
@@ -267,7 +267,7 @@ def differences(families: pd.DataFrame, models: Sequence[str]) -> alt.LayerChart
         "family:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=None
     )
     drawn = alt.layer(
-        parts.zero(base, "x"),
+        parts.zero(parts.chart_of(rows), "x"),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_circle(size=55, opacity=1).encode(
             x,
@@ -276,7 +276,7 @@ def differences(families: pd.DataFrame, models: Sequence[str]) -> alt.LayerChart
         ),
     )
     return parts.finish(
-        drawn.properties(width="container", height=alt.Step(16)),
+        drawn.properties(width="container", height=16 * len(rows)),
         alt.Title("Two models, family by family", subtitle="lines: 95 % intervals over a family's languages"),
         f"Difference in the share of translations found between {models[0]} and {models[1]} in "
         f"{len(rows)} families.",

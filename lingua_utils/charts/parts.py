@@ -95,6 +95,16 @@ def short(model_id: str) -> str:
     return model_id.removeprefix("lab/").removeprefix("pypi/")
 
 
+def as_high_as(chart: alt.Chart | alt.LayerChart, height: str) -> alt.Chart | alt.LayerChart:
+    """A chart as wide as the page, whose height is a Vega expression: of its width, or of what is chosen.
+
+    Vega-Lite knows steps, but warns where they meet the width of a page.
+    """
+    signal = {"name": "height", "update": height}
+    patch = [{"op": "remove", "path": "/height"}, {"op": "add", "path": "/signals/-", "value": signal}]
+    return chart.properties(width="container", height=HEIGHT, usermeta={"embedOptions": {"patch": patch}})
+
+
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a short ``model`` name."""
     need(table, ["model_id"])
@@ -184,11 +194,12 @@ def language_strips(
         .mark_rect()
         .encode(
             layer_axis(packed.layers, "strip").title(x_title),
-            alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=190)),
+            alt.Y("label:N", title=None, sort=labels, axis=alt.Axis(labelLimit=110)),
             colour,
             tooltip=[*tips("label", "strip"), *tooltip],
         )
-        .properties(width="container", height={"step": 15})
+        # How many rows there are is up to the reader, and a chart as wide as its page wants to know.
+        .properties(width=210, height={"step": 15})
     )
     rows_of = alt.binding_radio(options=["families", "languages"], name="rows ")
     find = alt.param(

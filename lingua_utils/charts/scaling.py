@@ -66,7 +66,7 @@ def beside_twin(table: pd.DataFrame) -> alt.FacetChart:
     gain = table[[*columns, "gain", "gain_low", "gain_high"]].set_axis(
         [*columns, "value", "low", "high"], axis=1
     )
-    gain = gain.dropna(subset="value").assign(shown="less its untrained twin", of_twin=0.0, twin=table.twin)
+    gain = gain.assign(shown="less its untrained twin", of_twin=0.0, twin=table.twin).dropna(subset="value")
     rows = pd.concat([raw, gain], ignore_index=True)
     rows["panel"] = rows.measure + ", " + rows.shown
     tips = parts.tips("model", "training_seed", **dict.fromkeys(("value", "low", "high", "twin"), ".3f"))

