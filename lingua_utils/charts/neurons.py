@@ -12,8 +12,8 @@ from lingua_utils.charts import parts, theme
 from lingua_utils.charts.corpus import Page
 
 MEANING = "meaning"
-STRONGEST, RANDOM, UNTRAINED = "the strongest", "at random", "the strongest of the untrained twin"
-OWN, OTHERS, RANDOM_OWN = "its own language", "the other languages", "its own, without random neurons"
+STRONGEST, RANDOM, UNTRAINED = "the strongest", "at random", "the untrained twin's strongest"
+OWN, OTHERS, RANDOM_OWN = "its own language", "the other languages", "its own, at random"
 SHADES = ("", "2a", "48", "66", "84")  # opacity of what lies under a piece, from not driven to most
 
 # How many paragraphs each article of the Declaration of Human Rights has.
@@ -55,7 +55,7 @@ def driven(neurons: pd.DataFrame, n_sentences: int) -> alt.LayerChart:
         base.mark_tick(thickness=2).encode(alt.X("chance:Q"), color=alt.value(theme.BASELINE)),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=50, opacity=1).encode(
-            parts.share_axis(alt.X, "share", "share of these sentences that are its own", domain=[0, 1]),
+            parts.share_axis(alt.X, "share", "top sentences of its own", domain=[0, 1]),
             tooltip=tooltip,
         ),
     )
@@ -63,10 +63,10 @@ def driven(neurons: pd.DataFrame, n_sentences: int) -> alt.LayerChart:
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
             [
-                f"Of the {n_sentences} sentences that drive a neuron most,",
-                f"{means['strongest']:.0%} are in its language (at random {means['random']:.0%})",
+                f"{means['strongest']:.0%} of a neuron's {n_sentences} top sentences",
+                f"are in its language, {means['random']:.0%} at random",
             ],
-            subtitle=["meaning: translations of the first", "line: lowest to highest · tick: chance"],
+            subtitle=["meaning: that translate the first", "line: lowest to highest · tick: chance"],
         ),
         "Share of the sentences that drive a neuron most which are in its language or translate the first.",
     )
@@ -96,11 +96,9 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
         alt.YOffset("cost_to:N", sort=domain),
         alt.Color("cost_to:N", title=None, scale=alt.Scale(domain=domain, range=colours)),
     )
-    intact = base.mark_rule(color=theme.BASELINE, strokeDash=[5, 4]).encode(
-        x=alt.datum(1), y=alt.Undefined, yOffset=alt.Undefined, color=alt.Undefined
-    )
+    intact = alt.Chart(alt.Data(values=[{"ratio": 1}])).mark_rule(color=theme.BASELINE, strokeDash=[5, 4])
     chart = alt.layer(
-        intact,
+        intact.encode(alt.X("ratio:Q")),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=alt.Scale(zero=False)), alt.X2("high:Q")),
         base.mark_point(size=50, opacity=1).encode(
             alt.X("ratio:Q", title="times that of the intact model", axis=alt.Axis(tickCount=5)),
@@ -112,8 +110,8 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
             [
-                f"Without its strongest neurons a language's {measure}",
-                f"rises by {rises[OWN]:.1%} (others' {rises[OTHERS]:.1%}, at random {rises[RANDOM_OWN]:.1%})",
+                f"Without them a language's {measure}",
+                f"rises by {rises[OWN]:.1%}, at random by {rises[RANDOM_OWN]:.1%}",
             ],
             subtitle="lines: 95 % intervals · meaning: all languages",
         ),
@@ -227,8 +225,7 @@ def _shaded(pieces: pd.Series, shades: pd.Series, colour: str) -> Iterator[str]:
     """Text as HTML, the pieces that drive a neuron on a ground of a colour, the more the denser."""
     for shade, run in groupby(zip(pieces, shades, strict=True), key=lambda pair: pair[1]):
         text = html.escape("".join(piece for piece, _ in run))
-        ground = f"background:{colour}{SHADES[shade]};color:inherit"
-        yield f"<mark style='{ground}'>{text}</mark>" if shade else text
+        yield f"<mark style='background:{colour}{SHADES[shade]}'>{text}</mark>" if shade else text
 
 
 def _place(sentence: int, shown_as: str) -> str:
