@@ -109,8 +109,8 @@ assert np.allclose(alikeness(few)[1], by_every_pair(few))
 # ## One half chooses
 #
 # The meanings are divided at random.
-# On the first half the five neurons with the highest scores are taken, of each language and of meaning.
-# Where there are many languages, all of them enter the scores, and the ten of the book's own text are shown.
+# On the first half the `N_STRONGEST` neurons with the highest scores are taken, of each language and of meaning.
+# Where there are many languages, all of them enter the scores, and those of the book's own text are shown.
 
 # %%
 N_STRONGEST, N_SENTENCES, N_SHOWN = 5, 10, 3
@@ -155,7 +155,7 @@ def at_random(chosen, name):
 #
 # A neuron is driven in one direction: that of its mean activation in its language; of meaning, the one in which it reaches further from its mean.
 # The sentences of all languages are ranked by the activation in this direction.
-# Of a language's neuron we ask how many of the first ten sentences are in the language, of a neuron of meaning how many translations of the first sentence come next, as many as there are.
+# Of a language's neuron we ask how many of the first `N_SENTENCES` are in the language, of a neuron of meaning how many of those next after the first, as many as it has translations, translate it.
 
 
 # %%
@@ -239,7 +239,7 @@ what_drives(neurons)
 # %% [markdown]
 # ## Sentences and words
 #
-# Each neuron is read again, token by token, on the three meanings of the second half that drive it most, in every language.
+# Each neuron is read again, token by token, on the `N_SHOWN` meanings of the second half that drive it most, in every language.
 # A sentence's activation is the mean over its tokens:
 
 # %%
@@ -296,7 +296,7 @@ def neuron_readings():
 
 # %% [markdown]
 # The generated text is the book's own and can be shown.
-# Of the Declaration of Human Rights there are links to its articles in English, and the one word of the model's vocabulary that drives the neuron most; of any other text only the number of the sentence.
+# Of the Declaration of Human Rights there are links to its articles in English, and the one token that drives the neuron most; of any other text only the number of the sentence.
 
 # %%
 SHOWN = dict.fromkeys(GENERATED, "text") | {"udhr": "link"}
@@ -325,7 +325,7 @@ draw.sentences(neurons, neuron_sentences, shown_as, neuron_readings)
 # %% [markdown]
 # ## What silencing them costs
 #
-# The five strongest neurons of a language are silenced together, as in [chapter 06](06_ablation.ipynb), while the model reads sentences of the second half; so are as many random neurons of the same layers.
+# The strongest neurons of a language are silenced together, as in [chapter 06](06_ablation.ipynb), while the model reads sentences of the second half; so are as many random neurons of the same layers.
 
 # %%
 asked = run.settings
@@ -404,33 +404,34 @@ what_it_costs(neuron_costs)
 # %% [markdown]
 # ## In a real model
 #
-# The same of a real model that has read the Declaration of Human Rights, from the published tables.
+# The same of real models that have read the Declaration of Human Rights, from the published tables.
 
 
 # %%
 def of_declaration(name):
-    """A table of this chapter for each real model that read the Declaration, by its name; none where none has."""
+    """A table of this chapter for each further run of a real model on the Declaration, by its settings."""
     try:
-        apart = (*collate.SETTINGS, "code")  # each model is shown by itself
+        apart = (*collate.SETTINGS, "code")  # each run is shown by itself
         whole = collate.collate(name, results, published, apart=apart)
     except FileNotFoundError:
         return {}
-    whole = whole[findings.is_real(whole) & (whole.corpus == "udhr") & (whole.revision != "untrained")]
-    return dict(iter(whole.groupby("model_id", sort=False)))
+    further = findings.is_real(whole) & (whole.model_id != run.settings.model_id)
+    whole = whole[further & (whole.corpus == "udhr") & (whole.revision != "untrained")]
+    return dict(iter(whole.groupby(collate.SETTINGS, sort=False)))
 
 
 real = {name: of_declaration(name) for name in ("neurons", "neuron_sentences", "neuron_costs")}
 
 # %% tags=["hide-input"]
-for model in real["neurons"]:
-    found, of_text, without = (real[name][model] for name in real)
-    display(Markdown(f"**{findings.short(model)}**"))
+for settings in real["neurons"]:
+    found, of_text, without = (tables[settings] for tables in real.values())
+    display(Markdown(f"**{findings.short(found.model_id.iloc[0])}**"))
     display(draw.driven(found, N_SENTENCES), what_drives(found))
     display(draw.sentences(found, of_text, "link"), draw.costs(without), what_it_costs(without))
 if not real["neurons"]:
     display(
         Markdown(
-            "Not measured: no real model has read the Declaration in this chapter, and none is published."
+            "Not measured: no further model has read the Declaration for this chapter, and none is published."
         )
     )
 

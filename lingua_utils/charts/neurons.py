@@ -111,7 +111,7 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
         alt.Title(
             [
                 f"Without them a language's {measure}",
-                f"rises by {rises[OWN]:.1%}, at random by {rises[RANDOM_OWN]:.1%}",
+                f"rises by {rises[OWN]:.2%}, at random by {rises[RANDOM_OWN]:.2%}",
             ],
             subtitle="lines: 95 % intervals · meaning: all languages",
         ),
@@ -210,7 +210,7 @@ def _cells(found: pd.DataFrame, sign: int, shown_as: str, readings: pd.DataFrame
     rows = {}
     for row in found.itertuples():
         attributes = theme.language_attributes(row.text_language)
-        title = f"mean {row.mean:.2g}, at most {row.peak:.2g}"
+        title = f"mean {row.mean:.2g}, most {row.peak:.2g}"
         if shown_as == "text":
             cell = f"<td {attributes} title='{title}'>{texts[row.sentence, row.text_language]}</td>"
         else:
