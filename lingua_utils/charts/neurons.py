@@ -63,8 +63,8 @@ def driven(neurons: pd.DataFrame, n_sentences: int) -> alt.LayerChart:
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
             [
-                f"{means['strongest']:.0%} of a neuron's {n_sentences} top sentences",
-                f"are in its language, {means['random']:.0%} at random",
+                f"Of {n_sentences} sentences that drive a language's neuron,",
+                f"{means['strongest']:.0%} are in that language, {means['random']:.0%} at random",
             ],
             subtitle=["meaning: that translate the first", "line: lowest to highest · tick: chance"],
         ),
@@ -110,8 +110,8 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
             [
-                f"Without them a language's {measure}",
-                f"rises by {rises[OWN]:.2%}, at random by {rises[RANDOM_OWN]:.2%}",
+                "Without its strongest neurons a language's",
+                f"{measure} rises by {rises[OWN]:.2%} (random: {rises[RANDOM_OWN]:.2%})",
             ],
             subtitle="lines: 95 % intervals · meaning: all languages",
         ),
