@@ -9,15 +9,23 @@
 # %% [markdown]
 # # What drives a neuron?
 #
+# ```{glue} answer
+# ```
+#
 # Here are the strongest neurons of each language, and of meaning, one by one: which sentences and which words drive them, in the language and in translation, and what the model loses without them.
 # Sentences that chose a neuron flatter it, so neurons are chosen on one half of the sentences, and all that is said of them is about the other half.
 # Beside them stand neurons taken at random, and the strongest ones of the untrained twin.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the model, its activations, and its text; the published tables of a real model |
 # | **Writes** | `neurons`, `neuron_readings`, `neuron_sentences`, `neuron_costs` |
 # | **Costs** | a minute for the lab: a pass over the text for every set of neurons and every control |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -39,6 +47,7 @@ from IPython.display import Markdown, display
 from lingua_utils import runs
 from lingua_utils.charts import neurons as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure import ablation, regions
 from lingua_utils.measure.intervals import margin
 from lingua_utils.measure.neurons import alikeness, readings, token_activations
@@ -382,6 +391,11 @@ draw.costs(neuron_costs)
 
 
 # %% tags=["hide-input"]
+def rise(ratio):
+    """A ratio as a rise in percent."""
+    return f"{round(ratio - 1, 4) + 0.0:.2%}"
+
+
 def what_it_costs(costs):
     """What the table of costs says, in words."""
     own, others = (costs[costs.text == text] for text in ("own", "others"))
@@ -389,13 +403,13 @@ def what_it_costs(costs):
     least, most = own.loc[own.ratio.idxmin()], own.loc[own.ratio.idxmax()]
     return Markdown(
         f"**What we see.** Without its {N_STRONGEST} strongest neurons the {own.measure.iloc[0]} of a language's own text rises by "
-        f"{own.ratio.mean() - 1:.2%}, from {least.ratio - 1:.2%} in {theme.language_name(least.answers_to)} to "
-        f"{most.ratio - 1:.2%} ({most.low - 1:.2%} to {most.high - 1:.2%}) in {theme.language_name(most.answers_to)}; that of the "
-        f"others by {others.ratio.mean() - 1:.2%}, and without random neurons its own by {own.control_ratio.mean() - 1:.2%}. "
+        f"{rise(own.ratio.mean())}, from {rise(least.ratio)} in {theme.language_name(least.answers_to)} to {rise(most.ratio)} "
+        f"({rise(most.low)} to {rise(most.high)}) in {theme.language_name(most.answers_to)}; that of the others by "
+        f"{rise(others.ratio.mean())}, and without random neurons its own by {rise(own.control_ratio.mean())}. "
         f"It rises more than without random neurons, beyond its interval, for {(own.excess_low > 1).sum()} of {len(own)} "
         f"languages (the others' does for {(others.excess_low > 1).sum()}). Without the strongest neurons of meaning it rises "
-        f"by {meaning.ratio - 1:.2%} over all languages ({meaning.low - 1:.2%} to {meaning.high - 1:.2%}), without random ones "
-        f"by {meaning.control_ratio - 1:.2%}."
+        f"by {rise(meaning.ratio)} over all languages ({rise(meaning.low)} to {rise(meaning.high)}), without random ones by "
+        f"{rise(meaning.control_ratio)}."
     )
 
 
@@ -434,6 +448,26 @@ if not real["neurons"]:
             "Not measured: no further model has read the Declaration for this chapter, and none is published."
         )
     )
+
+
+# %% tags=["hide-input"]
+def in_short(neurons, costs, model):
+    """The answer of this chapter for one model."""
+    share = neurons[neurons.answers_to != MEANING].groupby("what").share.mean()
+    own, others = (costs[costs.text == text] for text in ("own", "others"))
+    return (
+        f"In {findings.short(model)}, {share.strongest:.0%} of the {N_SENTENCES} sentences that drive a language's strongest "
+        f"neurons most are in that language (of random neurons {share.random:.0%}, of the untrained twin's strongest "
+        f"{share.untrained:.0%}); without these neurons its {own.measure.iloc[0]} rises by {rise(own.ratio.mean())}, that of "
+        f"other languages by {rise(others.ratio.mean())}, and without random ones by {rise(own.control_ratio.mean())}."
+    )
+
+
+told = [
+    in_short(found, real["neuron_costs"][at], found.model_id.iloc[0]) for at, found in real["neurons"].items()
+]
+told.append(in_short(neurons, neuron_costs, run.settings.model_id))
+glue("answer", Markdown(" ".join(told)), show=False)
 
 # %% [markdown]
 # ## What this does not show
