@@ -358,18 +358,16 @@ def sentence_map(
         dots.transform_filter(marked).mark_circle(size=130, opacity=1, stroke=theme.INK, strokeWidth=2),
         *listed,
     )  # fmt: skip
-    shown = near.round(2).to_numpy().tolist()
-    place = table.title("translations").text.expr
+    shares = f"format({near.to_numpy().round(3).tolist()}[layer_at][step_at], '.0%')"
+    place = table.title("Where the sentences lie").text.expr
     return parts.finish(
         parts.as_high_as(
             chart.resolve_scale(y="independent"),
             f"{pitch * len(languages)} + ({wide} ? 10 : {_PLANE + 24})",
         ),
         alt.Title(
-            alt.expr(
-                f"'Translations at ' + format({shown}[layer_at][step_at], '.0%') + ' of the usual distance'"
-            ),
-            subtitle=alt.expr(f"[{place}, '100%: meaning plays no part on the map']"),
+            alt.expr(f"[{place}, 'Translations at ' + {shares} + ' of the usual distance']"),
+            subtitle="100%: meaning plays no part on the map",
         ),
         f"Map of {len(meanings)} sentences in {len(names)} languages by their activations in two dimensions, "
         f"for {len(table.layers)} layers and {len(table.steps)} checkpoints.",

@@ -15,6 +15,8 @@ import pandas as pd
 
 from lingua_utils.charts import theme
 
+# A Han character or one like it, which may end a line; spaces; or a word of other characters.
+_WORD = re.compile(r"[⺀-鿿가-힯＀-￯]|\s+|[^\s⺀-鿿가-힯＀-￯]+")
 MAX_ROWS = 5_000
 FINAL = 2**62
 STACKS = ("encoder", "decoder")
@@ -227,7 +229,7 @@ def wrapped(text: str, columns: int, n_lines: int) -> list[str]:
     Each line keeps its own direction, so that Arabic reads from the right beside names in English.
     """
     lines, width = [""], 0
-    for word in re.findall(r"[\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef]|\s+|[^\s\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef]+", text):
+    for word in _WORD.findall(text):
         size = sum(1 + (east_asian_width(character) in "WF") for character in word)
         if width + size > columns and not word.isspace():
             lines.append("")

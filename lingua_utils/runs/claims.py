@@ -57,7 +57,8 @@ GENERAL = (
     "An effect counts where its whole 95 % interval lies above its null (shuffled sentences, or chance) and "
     "above the untrained twin. A claim *holds* where the effect counts in everything that the rule names, it "
     "*holds in part* where it counts in some of that, and it *does not hold* where it counts in none. Where "
-    "the tables are there and cannot decide, it *cannot be told here*; where a table is missing, it was *not measured*."
+    "the tables are there and cannot decide, it *cannot be told here*; where a table is missing, it was "
+    "*not measured*."
 )
 CLAIMS = {
     "language": Claim(
@@ -126,7 +127,8 @@ CLAIMS = {
         "It takes lines in which a sentence meets its translation.",
         BOOK,
         "08_evolution",
-        "SADS, and translations found: at the end above the control and above both placebos, in every training.",
+        "SADS, and translations found: at the end above the control and above both placebos, in every "
+        "training.",
     ),
     "knowing": Claim(
         "What one language was told, the others know.",

@@ -217,7 +217,8 @@ def _in_real(real: pd.DataFrame) -> str:
         f"In {short(best.model_id)}, a real model, languages {'meet in the middle' if middle else 'meet'}: "
         f"in layer {best.layer} a sentence's nearest neighbour in a language of another script is its "
         f"translation {best.value:.0%} of the time ({best.low:.0%} to {best.high:.0%}; {twin}chance "
-        f"{best.limit:.1%}), in the first layer {layers.value.iloc[0]:.0%} and in the last {layers.value.iloc[-1]:.0%}"
+        f"{best.limit:.1%}), in the first layer {layers.value.iloc[0]:.0%} and in the last "
+        f"{layers.value.iloc[-1]:.0%}"
     )
 
 
