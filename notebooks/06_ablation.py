@@ -9,15 +9,23 @@
 # %% [markdown]
 # # What does a language lose without its neurons?
 #
+# ```{glue} answer
+# ```
+#
 # A region was selected because its neurons answer to a language; whether the language needs them is another question.
 # Here each region is silenced while the model reads, and the cost is measured on sentences that the regions were not selected on.
 # Silencing any neurons costs something, so beside each region stand random ones of the same size.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the model, its activations, and sentences that its regions were not selected on |
 # | **Writes** | `costs`, `intact`, `silencing`, `perplexity`, `perplexity_excess`, `selectivity`, `dose` |
 # | **Costs** | minutes for the lab: every region and every control is a pass over the text |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -39,6 +47,7 @@ from tqdm.auto import tqdm
 from lingua_utils import runs
 from lingua_utils.charts import ablation as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure import ablation
 from lingua_utils.measure.intervals import margin
 from lingua_utils.measure.perplexity import measured, score
@@ -73,7 +82,7 @@ silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -305,6 +314,13 @@ draw.selectivity(selectivity)
 verdicts = selectivity.query("control_kind == 'layer'").copy()
 verdicts["both"] = verdicts.own_exceeds_others & verdicts.own_exceeds_controls
 beyond = (verdicts.excess_low > 0).groupby(verdicts.rule, sort=False).sum()
+first = verdicts[verdicts.rule == verdicts.rule.iloc[0]]
+answer = (
+    f"Without its region by `{first.rule.iloc[0]}` a language loses {first.own.mean():.4f} bits per byte on average, the other languages "
+    f"{first.others.mean():.4f}; random neurons cost it {first.control_own.mean():.4f}. The loss exceeds that by random neurons, "
+    f"beyond its interval, in {int((first.excess_low > 0).sum())} of {len(first)} languages."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     "**What we see.** A language's own text loses more than the others' and more than under any random region for "
     + ", ".join(

@@ -26,7 +26,7 @@ from lingua_utils.charts import (
     theme,
 )
 from lingua_utils.charts import corpus as corpus_charts
-from lingua_utils.charts.parts import MAX_ROWS, SliderTable
+from lingua_utils.charts.parts import MAX_ROWS, SliderTable, wrapped
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & 'quoted' \"text\""
@@ -308,7 +308,7 @@ def test_ten_sentences_evenly_taken_have_a_colour_and_the_first_is_marked():
     ],
 )
 def test_a_text_is_wrapped_by_words_and_han_characters_each_line_in_its_own_direction(text, lines):
-    assert parts.wrapped(text, 8, 2) == [f"\u2068{line}\u2069" for line in lines]
+    assert wrapped(text, 8, 2) == [f"\u2068{line}\u2069" for line in lines]
 
 
 def test_the_sentence_map_of_a_full_lab_stays_small():

@@ -17,7 +17,8 @@ FINDING = re.compile(r"(<!-- (\w+): computed -->\n).*?(\n<!-- end -->)", flags=r
 def sentences(published: str = "book/published") -> dict[str, str]:
     """What the README says of real models and of the lab's, as the published tables have it."""
     real, lab = _measured(published)
-    return {"real": findings.real_models(real), "lab": findings.lab_models(lab)}
+    finding = f"**{findings.finding(real, lab)}**"
+    return {"finding": finding, "real": findings.real_models(real), "lab": findings.lab_models(lab)}
 
 
 def _measured(published: str) -> list:
