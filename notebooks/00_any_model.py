@@ -168,6 +168,7 @@ else:
 # ## Whose neurons
 #
 # How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled, and in the same network untrained ([in full](05_regions.ipynb)).
+# `distinctive` asks whether a language stands out from how the others differ, `calibrated` whether languages differ on the neuron at all; `zscore` is the paper's rule; `lape` goes by how often a neuron is active, `ap` by how well it detects the language.
 
 # %%
 regions, untrained = run.regions(), run.untrained().regions()

@@ -131,6 +131,7 @@ Markdown(f"**What is measured** of this model is its {loss}: {reads[loss]}.")
 # ## What is silenced
 #
 # For each language: its region, parts of it (the strongest neurons first), and random neurons, as many in each layer; either any others (`layer`), or others of a like magnitude (`magnitude`).
+# A region is that of a rule of [the last chapter](05_regions.ipynb): `distinctive` (the language stands out from how the others differ), `calibrated` (languages differ on the neuron, and this one is prominent), `zscore` (the paper's), `lape` (how often the neuron is active) and `ap` (how well it detects the language).
 
 # %%
 asked = run.settings
@@ -152,7 +153,7 @@ def to_silence(selected, language):
 
 # %% [markdown]
 # The cost of a sentence is how many nats more the model needs for it.
-# Regions and random neurons are judged on the same sentences, which regions were not selected on.
+# Regions and random neurons are judged on the same sentences, on which no region was selected.
 # All costs are measured once and kept, sentence by sentence; everything below is arithmetic on this table.
 
 

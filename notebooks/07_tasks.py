@@ -13,7 +13,7 @@
 # ```
 #
 # The paper ties the alignment of meaning to accuracy on tasks in several languages.
-# Here the model is asked, without any example, to choose the right continuation of a text; once intact, and once with each region silenced while it is being asked.
+# Here the model is asked, without any example, to choose the right continuation of a text: first intact, then with each region silenced while it is asked.
 # The questions are the same in every language, so the accuracies can be compared; some can be answered only with what another language was taught.
 #
 # <details>
@@ -216,6 +216,7 @@ Markdown(text)
 #
 # The region is silent during the evaluation, not before it.
 # Beside each region stands a random one with as many neurons in each layer.
+# The regions are those of the rule `task_rule`; `calibrated` takes the neurons on which languages differ and a language is prominent ([chapter 05](05_regions.ipynb)).
 # Only some checkpoints are asked this (`silenced`).
 
 

@@ -79,7 +79,10 @@ real, lab = findings.measures(on_real), findings.measures(in_lab)
 front = findings.front(real, lab)
 
 # %% tags=["hide-input"]
-glue("real_beside_lab", real_beside_lab(front) if len(front) else Markdown("Neither was measured."))
+if len(front):
+    glue("real_beside_lab", real_beside_lab(front, findings.heading(real)))
+else:
+    glue("real_beside_lab", Markdown("Neither was measured."))
 
 # %% tags=["hide-input"]
 glue("finding", Markdown(f"**{findings.finding(real, lab)}**"))
@@ -310,7 +313,7 @@ else:
 # The same in numbers, for each model and its twin:
 
 
-# %%
+# %% tags=["hide-input"]
 def by_layer(model_id):
     """Every score of a real model by layer, with its interval, on all three scales, and of its twin below."""
 

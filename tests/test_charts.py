@@ -42,6 +42,11 @@ def corpus(text: str = "a sentence", n_sentences: int = 20) -> SimpleNamespace:
     )
 
 
+def titled(table: pd.DataFrame) -> alt.HConcatChart:
+    """The figure of the first page, whose title is given."""
+    return front.real_beside_lab(table, "Meaning rises toward the middle")
+
+
 def finished_retrieval() -> pd.DataFrame:
     return fake_tables.finished(fake_tables.retrieval)
 
@@ -119,9 +124,9 @@ CHARTS = {
         "sads_null_limit",
     ),
     "selectivity_by_step": (evolution.selectivity_by_step, fake_tables.selectivity_by_step, "control"),
-    "real_beside_lab": (front.real_beside_lab, fake_tables.front, "part"),
+    "real_beside_lab": (titled, fake_tables.front, "part"),
     "real_beside_lab without a real model": (
-        front.real_beside_lab,
+        titled,
         lambda: fake_tables.front().query("part == 'lab'"),
         "step",
     ),
@@ -387,7 +392,7 @@ def test_trainings_of_one_model_are_lines_of_their_own_in_its_colour():
 
 def test_the_first_figure_has_a_column_for_each_part_that_there_is():
     def shown(table):
-        return [column.title.text for column in front.real_beside_lab(table).hconcat]
+        return [column.title.text for column in titled(table).hconcat]
 
     table = fake_tables.front()
     assert shown(table) == ["real, a real model, layer by layer", "bloom-m, trained here, step by step"]
@@ -395,7 +400,7 @@ def test_the_first_figure_has_a_column_for_each_part_that_there_is():
 
 
 def test_both_parts_of_the_first_figure_have_one_scale_for_each_measure():
-    columns = front.real_beside_lab(fake_tables.front()).to_dict()["hconcat"]
+    columns = titled(fake_tables.front()).to_dict()["hconcat"]
     panels = [[panel["layer"][-1]["encoding"]["y"] for panel in column["vconcat"]] for column in columns]
     domains = [[y["scale"]["domain"] for y in column] for column in panels]
     assert domains[0] == domains[1]

@@ -125,7 +125,7 @@ def test_a_middle_is_called_higher_or_lower_only_beyond_the_intervals_of_both_en
 def test_a_real_model_is_told_with_its_best_layer_its_twin_and_chance():
     twin = measured(step=0, SADS=0.01, LRDS=0.02, translations_found=0.021)
     text = findings.real_models(pd.concat([measured(**HUMP), twin]))
-    assert "In real translations are found best in layer 1, 90% of the time" in text
+    assert "In real translations are found most often in layer 1, 90% of the time" in text
     assert (
         "(89% to 91%; its untrained twin: 2.1%; chance 0.8%), 20% in the first layer and 30% in the last"
         in text
@@ -162,3 +162,11 @@ def test_the_finding_says_what_does_not_meet_in_the_middle_and_what_needs_no_bri
     assert findings.finding(*[findings.measures({})] * 2) == (
         "Real models were not measured on pud; the lab was not measured."
     )
+
+
+def test_the_title_of_the_figure_says_what_the_largest_real_model_does():
+    small = measured("pypi/small", size=1e6, SADS=[0.4, 0.1, 0.1], LRDS=[0.3, 0.4, 0.4])
+    table = pd.concat([small, measured(**HUMP)])
+    assert findings.heading(table).startswith("Meaning rises and language falls toward the middle")
+    assert findings.heading(small).startswith("Neither meaning nor language")
+    assert findings.heading(findings.measures({})) == "Meaning and language, by layer and by step"

@@ -271,9 +271,10 @@ def _by_layer(rows: pd.DataFrame) -> str:
     best = found.loc[found.value.idxmax()]
     twin = "not measured" if np.isnan(best.twin) else f"{best.twin:.1%}"
     text = (
-        f"In {short(best.model_id)} translations are found best in layer {best.layer}, {best.value:.0%} of "
-        f"the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to {best.high:.0%}; its untrained "
-        f"twin: {twin}; chance {best.limit:.1%}), {found.value.iloc[0]:.0%} in the first layer and "
+        f"In {short(best.model_id)} translations are found most often in layer {best.layer}, "
+        f"{best.value:.0%} of the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to "
+        f"{best.high:.0%}; its untrained twin: {twin}; chance {best.limit:.1%}), "
+        f"{found.value.iloc[0]:.0%} in the first layer and "
         f"{found.value.iloc[-1]:.0%} in the last."
     )
     if not {"SADS", "LRDS"} <= set(of):
@@ -325,6 +326,23 @@ def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
     if falls:
         return "language falls toward the middle and rises again, meaning does not do the reverse"
     return "neither meaning nor language does clearly otherwise in the middle than at both ends"
+
+
+def heading(real: pd.DataFrame) -> str:
+    """What meaning and language do in the largest real model, as the title of the first page's figure.
+
+    Parameters
+    ----------
+    real : DataFrame
+        Of :func:`measures`, for the settings :data:`REAL`.
+    """
+    layers = collate.finished(real[is_real(real) & (real.layer != "all")])
+    layers = layers[layers.model_id == _largest(layers)].sort_values("layer_index")
+    sads, lrds = (layers[layers.measure == score].reset_index(drop=True) for score in ("SADS", "LRDS"))
+    if sads.empty or lrds.empty:
+        return "Meaning and language, by layer and by step"
+    told = shape(sads, lrds)
+    return told[0].upper() + told[1:]
 
 
 def lab_models(lab: pd.DataFrame) -> str:
