@@ -87,7 +87,7 @@ task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 published: str = "book/published"  # tables of runs that are not repeated here; empty for none
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -367,21 +367,25 @@ def compared(weights, change, controls):
 
 
 # %%
+def weights_of(name):
+    """Which languages' texts are looked at, as weights of a mean."""
+    if name == MEANING:
+        return {"all": np.full(len(named), 1 / len(named))}
+    own = np.eye(len(named))[named.index(name)]
+    return {"own": own, "others": (1 - own) / (len(named) - 1)}
+
+
+# %%
 @run.table
 def neuron_costs():
     """Perplexity without the strongest neurons, over that of the intact model, beside random neurons."""
-    reader, one = text_to_silence(), np.eye(len(named))
-    widths = run.activations().widths
+    reader, widths = text_to_silence(), run.activations().widths
     for name, rows in neurons[neurons.what == "strongest"].groupby("answers_to", sort=False):
         region = np.zeros((len(widths), max(widths)), dtype=bool)
         region[rows.layer_index, rows.neuron] = True
         drawn = ablation.random_regions(region, asked.n_controls, run.seed, widths=widths)
         change, controls = reader.change(region), [reader.change(control) for control in drawn]
-        texts = {"all": one.mean(axis=0)}
-        if name != MEANING:
-            own = one[named.index(name)]
-            texts = {"own": own, "others": (1 - own) / (len(named) - 1)}
-        for text, weights in texts.items():
+        for text, weights in weights_of(name).items():
             at = {"answers_to": name, "text": text, "measure": measured(run.loaded)}
             yield at | dict(compared(weights, change, controls))
 
