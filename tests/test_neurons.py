@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import fake_tables
 import numpy as np
 import pytest
+from in_process import run_notebook
 from test_charts import HOSTILE
+from test_reach import publish
 from tiny_models import LANGUAGES, TEXTS, tiny_loaded
 
 from lingua_utils.charts import neurons as draw
@@ -138,22 +140,37 @@ def test_text_without_readings_is_refused():
 
 # ---- the stage --------------------------------------------------------------------------------------------
 
+CODES = ("eng_Latn", "fra_Latn", "arb_Arab", "hin_Deva")
 
-def test_neurons_are_shown_on_other_sentences_than_chose_them_and_no_foreign_text_is_kept(
-    small_run, tmp_path
-):
-    languages = ("eng_Latn", "fra_Latn", "arb_Arab", "hin_Deva")
-    texts = phrasebook.parallel_sentences(languages, 12, "dev", 0, "latin")
-    for code, sentences in zip(languages, texts, strict=True):
-        (tmp_path / f"{code}.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
-    run = small_run("12_neurons", tmp_path / "results", corpus=str(tmp_path), n_controls=1)
-    shown = set(run.table("neuron_sentences").sentence)
-    assert shown <= set(run.names["showing"]) and shown.isdisjoint(run.names["choosing"])
-    assert not run.table("neuron_sentences").token.any()
-    tables = (
-        run.table(name).select_dtypes(exclude="number")
-        for name in ("neurons", "neuron_sentences", "neuron_costs")
-    )
+
+@pytest.fixture(scope="module")
+def chapter(small_book, tmp_path_factory) -> dict:
+    """What the chapter leaves behind on a text of somebody else, with a real model among the published."""
+    folder, published = tmp_path_factory.mktemp("text"), tmp_path_factory.mktemp("published") / "all"
+    texts = phrasebook.parallel_sentences(CODES, 12, "dev", 0, "latin")
+    for code, sentences in zip(CODES, texts, strict=True):
+        (folder / f"{code}.txt").write_text("\n".join(sentences) + "\n", encoding="utf-8")
+    tables = ("neurons", "neuron_sentences", "neuron_costs")
+    publish(published, **{name: getattr(fake_tables, name)() for name in tables})
+    small = {"model_id": "lab/bloom-xs", "revision": "step000100", "n_sentences": 12, "n_controls": 1}
+    places = {"corpus": folder, "published": published, "results": folder / "results"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINGUA_CHECKPOINTS", str(small_book.folder / "checkpoints"))
+        return run_notebook("12_neurons", **small, **{name: str(place) for name, place in places.items()})
+
+
+def test_neurons_are_shown_on_other_sentences_than_chose_them(chapter):
+    shown = set(chapter["neuron_sentences"].sentence)
+    assert shown <= set(chapter["showing"]) and shown.isdisjoint(chapter["choosing"])
+
+
+def test_no_text_of_others_is_in_the_tables_that_are_published(chapter):
+    tables = [chapter[name].select_dtypes(exclude="number") for name in ("neurons", "neuron_sentences")]
     words = {word for table in tables for word in table.to_numpy().ravel()}
-    assert words <= {*languages, "meaning", "strongest", "random", "untrained", "0", "1", "", "perplexity",
-                     "own", "others", "all"}  # fmt: skip
+    assert words == {*CODES, "meaning", "strongest", "random", "untrained", "0", "1", ""}
+
+
+def test_the_answer_is_first_that_of_a_real_model(chapter):
+    first, second = chapter["told"]
+    assert first.startswith("In m, 90% of the 10 sentences") and "rises by 10.00%" in first
+    assert second.startswith("In bloom-xs, ")
