@@ -167,7 +167,7 @@ def test_neurons_are_shown_on_other_sentences_than_chose_them(chapter):
 def test_no_text_of_others_is_in_the_tables_that_are_published(chapter):
     tables = [chapter[name].select_dtypes(exclude="number") for name in ("neurons", "neuron_sentences")]
     words = {word for table in tables for word in table.to_numpy().ravel()}
-    assert words == {*CODES, "meaning", "strongest", "random", "untrained", "0", "1", ""}
+    assert words <= {*CODES, "meaning", "strongest", "random", "untrained", "0", "1", ""}
 
 
 def test_the_answer_is_first_that_of_a_real_model(chapter):
