@@ -1,12 +1,14 @@
-"""A small Sphinx extension that keeps the book readable with the network off.
+"""A small Sphinx extension that keeps the book readable with the network off, and its pages light.
 
 - Altair's HTML asks a CDN for Vega, Vega-Lite and vega-embed unless ``VEGA_DEBUG`` names the versions that it
   wants. Pages with charts load one local script that holds all three and says so.
-- MathJax comes from the package sphinx-mathjax-offline: of its 24 MB only what a page loads.
+- MathJax comes from the package sphinx-mathjax-offline: of its 24 MB only what a page loads, and only on
+  pages with an equation.
 - Sphinx Thebe adds its script to every page, used or not, and twice: a console error. It is dropped.
 - The copies of the notebooks under ``runs/`` are not in the repository: they get no launch button.
 """
 
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +18,7 @@ import vl_convert
 from altair.vegalite.v6 import display
 
 BUNDLE = "vega-bundle.js"
+EQUATION = re.compile(r'class="[^"]*\bmath\b')
 
 
 def bundle() -> str:
@@ -64,10 +67,15 @@ def copy_mathjax(app) -> None:
 def settle_page(app, pagename, templatename, context, doctree) -> None:
     """Choose the scripts and buttons of one page."""
     scripts = context["script_files"]
-    scripts[:] = [script for script in scripts if "thebe" not in _source(script)]
-    if "vegaEmbed" in context.get("body", ""):
+    body = context.get("body", "")
+    unused = "thebe" if EQUATION.search(body) else "thebe|mathjax"
+    scripts[:] = [script for script in scripts if not re.search(unused, _source(script), re.IGNORECASE)]
+    if "vegaEmbed" in body:
         # Synchronous and early: the charts' own scripts run while the page is read.
         app.add_js_file(BUNDLE, priority=100)
+        app.add_js_file("charts.js", priority=101)
+    if EQUATION.search(body):
+        app.add_js_file("equations.js", loading_method="defer")
     if pagename.startswith("runs/"):
         context["header_buttons"] = [
             button for button in context.get("header_buttons", []) if button.get("label") != "launch-buttons"
