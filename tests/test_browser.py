@@ -182,9 +182,7 @@ def test_the_first_figure_of_the_book_is_there_at_once(built_book, browser):
 
 def test_a_page_with_barriers_would_be_noticed(visit, tmp_path):
     page = tmp_path / "barred.html"
-    page.write_text(
-        "<!doctype html><html lang=en><title>bar</title><details><summary></summary></details>"
-    )
+    page.write_text("<!doctype html><html lang=en><title>bar</title><details><summary></summary></details>")
     assert any("summary-name" in line for line in barriers(visit(page).page))
 
 
