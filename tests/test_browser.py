@@ -206,6 +206,13 @@ def test_formulas_are_set_by_the_local_mathjax(built_book, visit):
     assert page.locator("mjx-merror").count() == 0
 
 
+def test_the_book_can_be_searched(built_book, visit):
+    opened = visit(built_book / "search.html")
+    opened.page.goto(f"{(built_book / 'search.html').as_uri()}?q=perplexity")
+    opened.page.locator(".search li a").first.wait_for()
+    assert opened.wrong == []
+
+
 def drawing(page: Page) -> str:
     """Places and colours of the marks of the page's first chart that has a control, or else of its first."""
     return page.evaluate(

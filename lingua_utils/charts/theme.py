@@ -268,14 +268,30 @@ def lingua_franca() -> alt.theme.ThemeConfig:
     }
 
 
-class _ScriptSafe(json.JSONEncoder):
-    """JSON that can stand inside a script element: a text with "</script>" in it does not end the script."""
+class _Script(json.JSONEncoder):
+    """A specification as script: a text with "</script>" in it does not end the element that it stands in.
+
+    Tables, which are most of it, name their columns once and not in every row: half as many bytes.
+    """
 
     def encode(self, o: object) -> str:
-        return super().encode(o).replace("<", "\\u003c")
+        tables = o.get("datasets") if isinstance(o, dict) else None
+        if not tables:
+            return super().encode(o).replace("<", "\\u003c")
+        rest = self.encode({name: value for name, value in o.items() if name != "datasets"})
+        packed = ", ".join(f"{self.encode(name)}: {self._packed(rows)}" for name, rows in tables.items())
+        return f'{rest[:-1]}, "datasets": {{{packed}}}}}'
+
+    def _packed(self, rows: object) -> str:
+        """An expression that makes these rows."""
+        columns = list(rows[0]) if isinstance(rows, list) and rows and isinstance(rows[0], dict) else []
+        if not columns or any(list(row) != columns for row in rows):
+            return self.encode(rows)
+        row = f"Object.fromEntries({self.encode(columns)}.map((name, at) => [name, row[at]]))"
+        return f"{self.encode([list(row.values()) for row in rows])}.map(row => {row})"
 
 
 def use() -> None:
     """Enable the theme, and Altair's HTML renderer with specifications that are safe inside a page."""
     alt.theme.enable("lingua_franca")
-    alt.renderers.enable("html", json_kwds={"cls": _ScriptSafe})
+    alt.renderers.enable("html", json_kwds={"cls": _Script})
