@@ -4,7 +4,7 @@
   wants. Pages with charts load one local script that holds all three and says so.
 - MathJax comes from the package sphinx-mathjax-offline: of its 24 MB only what a page loads.
 - Scripts and style sheets that the theme and its extensions add to every page are dropped where they are not
-  used; Thebe's everywhere, whose script would come twice: a console error.
+  used; everywhere the state of widgets, and Thebe's, whose script would come twice: a console error.
 - One brand's mark would load a font of 0.1 MB.
 - The copies of the notebooks under ``runs/`` are not in the repository: they get no launch button.
 """
@@ -71,7 +71,8 @@ def copy_mathjax(app) -> None:
 def settle_page(app, pagename, templatename, context, doctree) -> None:
     """Choose the scripts, style sheets and buttons of one page."""
     body = context.get("body", "")
-    used = {"thebe": False, "mathjax": EQUATION.search(body), "design": DESIGN.search(body)}
+    used = {"mathjax": EQUATION.search(body), "design": DESIGN.search(body)}
+    used |= {"thebe": False, "@jupyter-widgets": False}
     for files in (context["script_files"], context["css_files"]):
         files[:] = [file for file in files if all(used[name] or name not in _source(file) for name in used)]
     if "vegaEmbed" in body:
