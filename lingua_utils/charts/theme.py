@@ -275,23 +275,18 @@ class _Script(json.JSONEncoder):
     """
 
     def encode(self, o: object) -> str:
-        tables = o.get("datasets") if isinstance(o, dict) else None
-        if not tables:
+        if isinstance(o, dict):
+            return "{" + ",".join(f"{self.encode(name)}:{self.encode(o[name])}" for name in o) + "}"
+        if not isinstance(o, list) or not o or not isinstance(o[0], dict):
             return super().encode(o).replace("<", "\\u003c")
-        rest = self.encode({name: value for name, value in o.items() if name != "datasets"})
-        packed = ", ".join(f"{self.encode(name)}: {self._packed(rows)}" for name, rows in tables.items())
-        return f'{rest[:-1]}, "datasets": {{{packed}}}}}'
-
-    def _packed(self, rows: object) -> str:
-        """An expression that makes these rows."""
-        columns = list(rows[0]) if isinstance(rows, list) and rows and isinstance(rows[0], dict) else []
-        if not columns or any(list(row) != columns for row in rows):
-            return self.encode(rows)
+        columns = list(o[0])
+        if len(o) < 20 or any(not isinstance(row, dict) or list(row) != columns for row in o):
+            return "[" + ",".join(map(self.encode, o)) + "]"
         row = f"Object.fromEntries({self.encode(columns)}.map((name, at) => [name, row[at]]))"
-        return f"{self.encode([list(row.values()) for row in rows])}.map(row => {row})"
+        return f"{self.encode([list(row.values()) for row in o])}.map(row => {row})"
 
 
 def use() -> None:
     """Enable the theme, and Altair's HTML renderer with specifications that are safe inside a page."""
     alt.theme.enable("lingua_franca")
-    alt.renderers.enable("html", json_kwds={"cls": _Script})
+    alt.renderers.enable("html", json_kwds={"cls": _Script, "separators": (",", ":")})
