@@ -3,7 +3,7 @@
     python workflow/print_argument.py --html _build/html
 
 The first page, the chapters of the argument and the pages that they lean on are joined to one page, which the
-system's Chromium prints: charts at the state in which they open, folded cells left out.
+system's Chromium prints: charts in the state in which they open, without code and what is folded away.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def joined(html: Path, pages: list[str]) -> str:
     scripts = [script for head in heads for script in re.findall(r"<script\b.*?</script>", head, flags=re.S)]
     first = heads[0]
     more = [script for script in dict.fromkeys(scripts) if script not in first]
-    body = ["<body><main class='bd-content'>", *sections, "</main></body>"]
+    body = ["<body><main class='bd-content argument'>", *sections, "</main></body>"]
     return "\n".join([first, *more, "</head>", *body, "</html>"])
 
 
@@ -106,6 +106,8 @@ def main() -> int:
             page.set_default_timeout(600_000)
             page.emulate_media(media="print", color_scheme="light")
             page.goto(document.as_uri())
+            # The theme's own scripts, which would choose one, are left out.
+            page.evaluate("document.documentElement.dataset.theme = 'light'")
             page.wait_for_function(DRAWN)
             page.evaluate(SET)
             page.pdf(
