@@ -245,7 +245,10 @@ MOVED = {
         lambda: evolution.sentence_map(fake_tables.projection(), corpus()),
         "step_at",
     ),
-    "the sentence map by its layer": (lambda: evolution.sentence_map(fake_tables.projection()), "layer_at"),
+    "the sentence map by its layer": (
+        lambda: evolution.sentence_map(fake_tables.projection(), layer="all"),
+        "layer_at",
+    ),
     "the mean cosines by their step": (
         lambda: similarity.mean_cosines(fake_tables.cosines()),
         "step_at",
@@ -280,10 +283,10 @@ def test_the_sentence_map_opens_the_book_and_answers_its_slider(built_book, visi
     assert changes(page, before)
 
 
-def test_the_sentence_map_is_coloured_by_meaning_when_asked(visit, chart_page):
+def test_the_sentence_map_is_coloured_by_language_when_asked(visit, chart_page):
     page = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus()))).page
     before = drawing(page)
-    page.locator("input[name=colour_by][value=meaning]").check()
+    page.locator("input[name=colour_by][value=language]").check()
     assert changes(page, before)
 
 
@@ -369,30 +372,47 @@ def test_a_slider_says_the_step_that_it_stands_at(visit, chart_page):
     steps = sorted(fake_tables.projection().step.unique())
     page = visit(chart_page(evolution.sentence_map(fake_tables.projection()))).page
     slider = page.locator("input[name=step_at]")
-    assert slider.get_attribute("aria-valuetext") == f"{steps[-1]:,}"
-    slider.press("Home")
-    page.wait_for_function("document.querySelector('[name=step_at]').ariaValueText === '0'")
-    assert slider.locator("xpath=following-sibling::span").text_content() == "0"
+    assert slider.get_attribute("aria-valuetext") == f"{steps[int(slider.input_value())]:,}"
+    for key, step in (("Home", steps[0]), ("End", steps[-1])):
+        slider.press(key)
+        page.wait_for_function(f"document.querySelector('[name=step_at]').ariaValueText === '{step:,}'")
+        assert slider.locator("xpath=following-sibling::span").text_content() == f"{step:,}"
 
 
-def test_a_text_under_the_pointer_is_shown_as_text(visit, chart_page):
-    hostile = "<img src=x onerror='window.broken = true'></script><b>bold</b>"
+def test_a_sentence_that_is_pointed_at_or_chosen_stands_beside_the_map_with_its_translations(
+    visit, chart_page
+):
+    text = corpus()
+    text.texts = tuple(tuple(f"{code} number{at}" for at in range(20)) for code in text.languages)
+    opened = visit(chart_page(evolution.sentence_map(fake_tables.projection(), text)))
+    page, texts = opened.page, text.texts
+
+    def shown():
+        return "".join(page.locator(".vega-embed .mark-text").all_text_contents())
+
+    assert all(column[0] in shown() for column in texts)
+    before = drawing(page)
+    page.locator("select[name=marked_sentence]").select_option(label=texts[0][13])
+    assert changes(page, before)
+    assert all(column[13] in shown() for column in texts)
+    before = drawing(page)
+    page.locator(".vega-embed .mark-symbol path").first.dispatch_event("click")
+    assert changes(page, before)
+    assert opened.wrong == []
+
+
+def test_a_text_beside_the_map_is_shown_as_text(visit, chart_page):
+    hostile = "<img src=x onerror='window.broken=true'></script><b>bold</b>"
     opened = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus(hostile))))
-    opened.page.locator(".vega-embed .mark-symbol path").first.hover(force=True)
-    tooltip = opened.page.wait_for_selector("#vg-tooltip-element.visible")
-    assert hostile in tooltip.inner_text()
-    assert tooltip.query_selector("img, b") is None
+    shown = opened.page.locator(".vega-embed svg.marks")
+    assert "onerror='window.broken=true'" in "".join(shown.locator(".mark-text").all_text_contents())
+    assert shown.locator("img, b").count() == 0
     assert opened.page.evaluate("window.broken") is None
     assert opened.wrong == []
 
 
-# Where the first and the last letter of a tooltip's text stand, from the left.
-LETTERS = """cell => [0, cell.firstChild.length - 1].map(at => {
-    const letter = document.createRange();
-    letter.setStart(cell.firstChild, at);
-    letter.setEnd(cell.firstChild, at + 1);
-    return letter.getBoundingClientRect().left;
-})"""
+# Where the first and the last letter of a line stand, from the left.
+LETTERS = "line => [0, line.getNumberOfChars() - 1].map(at => line.getStartPositionOfChar(at).x)"
 
 
 @pytest.mark.parametrize(
@@ -400,14 +420,19 @@ LETTERS = """cell => [0, cell.firstChild.length - 1].map(at => {
     [("في عام 2015، 7 كيلومترات.", True), ("2015年，7公里。", False)],
     ids=["Arabic", "Chinese"],
 )
-def test_a_text_in_a_tooltip_runs_in_its_own_direction(visit, chart_page, text, from_the_right):
+def test_a_text_beside_the_map_runs_in_its_own_direction(visit, chart_page, text, from_the_right):
     page = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus(text)))).page
+    line = page.locator(".vega-embed .mark-text text", has_text=text).first
+    first, last = line.evaluate(LETTERS)
+    assert (first > last) == from_the_right
+
+
+def test_a_text_in_a_tooltip_runs_in_its_own_direction(visit, chart_page):
+    page = visit(chart_page(evolution.sentence_map(fake_tables.projection()))).page
     page.locator(".vega-embed .mark-symbol path").first.hover(force=True)
     page.wait_for_selector("#vg-tooltip-element.visible")
-    cell = page.locator("#vg-tooltip-element td.value").first
-    assert cell.text_content() == text
-    first, last = cell.evaluate(LETTERS)
-    assert (first > last) == from_the_right
+    value = page.locator("#vg-tooltip-element td.value").first
+    assert value.evaluate("value => getComputedStyle(value).unicodeBidi") == "plaintext"
 
 
 def test_the_argument_is_printed_and_linked_from_the_first_page(built_book, tmp_path):
