@@ -327,7 +327,7 @@ def operate(page: Page, control: Locator, means: str) -> None:
             control.press("ArrowUp" if at == last else "ArrowDown")
     else:
         (press or control.focus)()
-        page.keyboard.type("h")
+        page.keyboard.press("Backspace" if control.input_value() else "h")
 
 
 def idle(page: Page, patience: int = 20_000) -> list[str]:
