@@ -19,7 +19,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs rows results pages book small test stage weights texts pud real lint bench publish serve clean
+.PHONY: help setup pairs rows results pages book links pdf small test stage weights texts pud real lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -62,6 +62,12 @@ book: $(READY)  ## train, measure and build the book
 	@$(BIN)/python workflow/pages.py --check --runs $(RUNS) --output $(BUILD)
 	@trap 'exit 130' INT; failed=0; $(MAKE) --no-print-directory results || failed=1; \
 	$(MAKE) --no-print-directory pages || failed=1; exit $$failed
+
+links: $(READY)  ## ask every address that the book links to
+	$(BIN)/python workflow/pages.py --links --runs $(RUNS) --results $(RESULTS) --output $(BUILD)
+
+pdf: $(READY)  ## print the argument of the built book as one PDF
+	$(BIN)/python workflow/print_argument.py --html $(BUILD)/html
 
 small: $(READY) pairs  ## build the small book that the tests read
 	@LINGUA_HOME=$(CURDIR) LINGUA_CHECKPOINTS=$(CURDIR)/$(SMALL)/checkpoints $(MAKE) --no-print-directory book RUNS=runs/small.csv \

@@ -109,7 +109,7 @@ shown(sources, retrieval)
 # But length, digits and shared tokens find some translations without any learning.
 # So beside each model stands its **untrained twin**: the same network and tokenizer, with weights as they were drawn.
 #
-# The twin finds $k_0$ of $n_0$ paragraphs, the model $k$ of $n$; where the twin did not read a language, $k_0$ and $n_0$ are those of all the languages that it read.
+# The twin finds *k*₀ of *n*₀ paragraphs, the model *k* of *n*; where the twin did not read a language, *k*₀ and *n*₀ are those of all the languages that it read.
 # A model without a twin is left out.
 # Fisher's exact test says how often so many would be found if the two found equally often:
 

@@ -467,6 +467,14 @@ def test_side_by_side_shows_every_language_in_its_own_direction():
     assert page.count("<details open>") == 1
 
 
+def test_a_table_in_a_page_names_its_columns_once():
+    theme.use()
+    rows = pd.DataFrame({"a_long_name": range(100), "another": "</script>"})
+    page = alt.Chart(rows).mark_point().encode(x="a_long_name")._repr_mimebundle_()["text/html"]
+    assert page.count("a_long_name") == 2
+    assert page.count("</script>") == page.count("<script")
+
+
 def test_side_by_side_shows_markup_as_text():
     page = corpus_charts.side_by_side(corpus(HOSTILE))._repr_html_()
     assert "<img" not in page

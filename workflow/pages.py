@@ -311,6 +311,19 @@ def check_output(output: Path) -> None:
         raise ValueError(f"output is {output}; it must end in _build, the name that Jupyter Book writes to")
 
 
+def jupyter_book(source: Path, output: Path, *options: str) -> int:
+    """Run Jupyter Book on staged pages, to its end, with every warning an error; return its exit status."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
+    command += ["--path-output", str(output.parent), "-W", "-n", "--keep-going", "-q", *options]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}).returncode
+
+
+def check_links(source: Path, output: Path) -> None:
+    """Ask every address that staged pages link to; RuntimeError where one does not answer."""
+    if jupyter_book(source, output, "--builder", "linkcheck"):
+        raise RuntimeError(f"links lead nowhere; they are listed in {output / 'linkcheck' / 'output.txt'}")
+
+
 def build(source: Path, output: Path) -> Path:
     """Build staged pages into ``<output>/html``; return its index page.
 
@@ -322,15 +335,13 @@ def build(source: Path, output: Path) -> Path:
         When the build has warnings or leaves no HTML.
     """
     check_output(output)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
-    options = ["--path-output", str(output.parent), "-W", "-n", "--keep-going", "-q"]
     index = output / "html" / "index.html"
     for page in (output / "html").glob("runs/**/*.html"):
         staged = source / page.relative_to(output / "html")
         if not any(staged.with_suffix(suffix).is_file() for suffix in (".ipynb", ".md")):
             page.unlink()
-    done = subprocess.run(command + options, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    if done.returncode or not index.is_file():
+    failed = jupyter_book(source, output)
+    if failed or not index.is_file():
         # A page is not read twice, so a warning would not come again: forget the pages, not the warning.
         shutil.rmtree(output / ".doctrees", ignore_errors=True)
         raise RuntimeError(f"the book in {source} was not built without warnings; they are printed above")
@@ -345,6 +356,7 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs/lab.csv"), help="sample sheet")
     parser.add_argument("--results", type=Path, default=Path("results"), help="root of the results")
     parser.add_argument("--output", type=Path, default=Path("_build"), help="a folder named _build")
+    parser.add_argument("--links", action="store_true", help="only ask the addresses that the pages link to")
     parser.add_argument("--check", action="store_true", help="only see whether sheet and output are right")
     arguments = parser.parse_args()
     output = arguments.output.absolute()
@@ -356,6 +368,9 @@ def main() -> int:
             sheets.read_sheet(arguments.runs)
             return 0
         _, failed = stage(arguments.runs, arguments.results.absolute(), output / "source")
+        if arguments.links:
+            check_links(output / "source", output)
+            return 0
         index = build(output / "source", output)
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)

@@ -55,7 +55,7 @@ def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
             strips,
             table.title("How often neurons are active", name_layer=False),
             f"Share of activations above zero, layer by layer, in {activity.language.nunique()} languages.",
-            *table.sliders()[:1],
+            *table.step_slider(),
             *asked,
         )
     rows = parts.with_names(parts.split_stacks(activity), "language")

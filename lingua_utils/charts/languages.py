@@ -96,14 +96,12 @@ def world_map(reach: pd.DataFrame, layer: str, text: str) -> alt.LayerChart:
         lit.encode(parts.shade("found", "translations found", "viridis", [0, 1], "%")),
         data=alt.Data(values=packed.records),
     ).project("equalEarth")
-    step, layers = packed.sliders(layer)
     return parts.finish(
         parts.as_high_as(drawn, "width / 2"),  # as the world is
         packed.title(text, subtitle=_GREY),
         f"World map with a dot for each of {placed.language.nunique()} languages, coloured by the share of "
         "its paragraphs that find their English translations in the chosen layer.",
-        step,
-        layers,
+        *packed.sliders(layer),
     )
 
 
@@ -126,7 +124,7 @@ def strip(reach: pd.DataFrame, text: str) -> alt.Chart:
         packed.title(text, name_layer=False),
         f"Heat map of {reach.language.nunique()} languages, or their families, by "
         f"{len(packed.layers)} layers: share of paragraphs that find their English translations.",
-        *packed.sliders()[:1],
+        *packed.step_slider(),
         *asked,
     )
 

@@ -342,8 +342,8 @@ def step_slider(table: pd.DataFrame, text: str) -> tuple[list[alt.Parameter], st
         return [], "true", alt.Title(text)
     named_steps = [f" · step {step:,}" for step in steps]
     title = alt.Title(text=alt.expr(f"{text!r} + {named_steps}[step_at]"))
-    slider = _slider("step_at", "step ", len(steps), len(steps) - 1)
-    return [slider], f"datum.step == {steps}[step_at]", title
+    slider = _slider("step_at", "step ", [f"{step:,}" for step in steps], len(steps) - 1)
+    return slider, f"datum.step == {steps}[step_at]", title
 
 
 def split_stacks(table: pd.DataFrame) -> pd.DataFrame:
@@ -629,18 +629,20 @@ class SliderTable:
         return alt.Title(alt.expr(f"{text!r}{layer} + {steps}[step_at]"), **settings)
 
     def sliders(self, layer: str | None = None, step: int | None = None) -> list[alt.Parameter]:
-        """The two parameters: sliders where there is a choice, constants where there is none.
+        """Sliders over steps and layers where there is a choice, constants where there is none.
 
         They open at a layer and at a step of the table (:meth:`step_of`), else at the first and at the last.
         """
         if layer is not None and layer not in self.layers:
             raise ValueError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
         at = self.layers.index(layer) if layer is not None else 0
-        steps = [FINAL if known is None else known for known in self.steps]
-        return [
-            _slider("step_at", "step ", len(steps), len(steps) - 1 if step is None else steps.index(step)),
-            _slider("layer_at", "layer ", len(self.layers), at),
-        ]
+        return [*self.step_slider(step), *_slider("layer_at", "layer ", self.layers, at)]
+
+    def step_slider(self, step: int | None = None) -> list[alt.Parameter]:
+        """The slider over steps alone, of a chart that shows every layer."""
+        at = self.steps.index(None if step == FINAL else step) if step is not None else len(self.steps) - 1
+        names = ["final" if known is None else f"{known:,}" for known in self.steps]
+        return _slider("step_at", "step ", names, at)
 
 
 def _layer_name(label: str) -> str:
@@ -649,7 +651,9 @@ def _layer_name(label: str) -> str:
     return f"{stack} layer {number}".strip()
 
 
-def _slider(name: str, label: str, count: int, value: int) -> alt.Parameter:
-    if count < 2:
-        return alt.param(name=name, value=value)
-    return alt.param(name=name, value=value, bind=alt.binding_range(min=0, max=count - 1, step=1, name=label))
+def _slider(name: str, label: str, places: Sequence[str], value: int) -> list[alt.Parameter]:
+    """A slider that counts, and the names of its places, which the book's pages show and say instead."""
+    if len(places) < 2:
+        return [alt.param(name=name, value=value)]
+    bind = alt.binding_range(min=0, max=len(places) - 1, step=1, name=label)
+    return [alt.param(name=name, value=value, bind=bind), alt.param(name=f"{name}_names", value=list(places))]

@@ -67,7 +67,7 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
             table.title("Key neurons", name_layer=False),
             f"Share of each layer's neurons that is key to each of {counts.language.nunique()} languages.",
             *rules,
-            *table.sliders()[:1],
+            *table.step_slider(),
             *asked,
         )
     counts = parts.with_names(parts.split_stacks(counts), "language")
@@ -189,7 +189,7 @@ def _overlap_strips(rows: pd.DataFrame) -> alt.Chart:
         f"Overlap of the regions of {rows.source.nunique()} languages with others, beyond chance.",
         *rules,
         *stacks,
-        *table.sliders()[:1],
+        *table.step_slider(),
         *asked,
     )
 

@@ -260,6 +260,6 @@ def _strips(
         f"{description}; by family, or by language.",
         *lists,
         *pairs,
-        *table.sliders()[:1],
+        *table.step_slider(),
         *asked,
     )

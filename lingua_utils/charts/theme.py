@@ -268,14 +268,25 @@ def lingua_franca() -> alt.theme.ThemeConfig:
     }
 
 
-class _ScriptSafe(json.JSONEncoder):
-    """JSON that can stand inside a script element: a text with "</script>" in it does not end the script."""
+class _Script(json.JSONEncoder):
+    """A specification as script: a text with "</script>" in it does not end the element that it stands in.
+
+    Tables, which are most of it, name their columns once and not in every row: half as many bytes.
+    """
 
     def encode(self, o: object) -> str:
-        return super().encode(o).replace("<", "\\u003c")
+        if isinstance(o, dict):
+            return "{" + ",".join(f"{self.encode(name)}:{self.encode(o[name])}" for name in o) + "}"
+        if not isinstance(o, list) or not o or not isinstance(o[0], dict):
+            return super().encode(o).replace("<", "\\u003c")
+        columns = list(o[0])
+        if len(o) < 20 or any(not isinstance(row, dict) or list(row) != columns for row in o):
+            return "[" + ",".join(map(self.encode, o)) + "]"
+        row = f"Object.fromEntries({self.encode(columns)}.map((name, at) => [name, row[at]]))"
+        return f"{self.encode([list(row.values()) for row in o])}.map(row => {row})"
 
 
 def use() -> None:
     """Enable the theme, and Altair's HTML renderer with specifications that are safe inside a page."""
     alt.theme.enable("lingua_franca")
-    alt.renderers.enable("html", json_kwds={"cls": _ScriptSafe})
+    alt.renderers.enable("html", json_kwds={"cls": _Script, "separators": (",", ":")})
