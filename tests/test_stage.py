@@ -28,23 +28,23 @@ def project(tmp_path):
 def test_a_new_stage_has_a_notebook_pair_a_row_a_page_and_a_test(project):
     written = [path.relative_to(project).as_posix() for path in new_stage.lay_out("cka", project)]
     assert set(written) == {
-        "notebooks/11_cka.py",
-        "notebooks/11_cka.ipynb",
+        "notebooks/14_cka.py",
+        "notebooks/14_cka.ipynb",
         "tests/test_cka.py",
         "lingua_utils/runs/stages.csv",
         "_toc.yml",
     }
     assert all((project / path).is_file() for path in written)
     assert (
-        (project / "lingua_utils/runs/stages.csv").read_text().splitlines()[-1].startswith("cka,11_cka,run,")
+        (project / "lingua_utils/runs/stages.csv").read_text().splitlines()[-1].startswith("cka,14_cka,run,")
     )
     toc = (project / "_toc.yml").read_text().splitlines()
-    assert toc[toc.index("      - file: notebooks/10_languages") + 1] == "      - file: notebooks/11_cka"
+    assert toc[toc.index("      - file: notebooks/13_atlas") + 1] == "      - file: notebooks/14_cka"
 
 
 def test_the_notebook_of_a_new_stage_runs(project, small_run, tmp_path):
     new_stage.lay_out("cka", project)
-    table = small_run(project / "notebooks/11_cka.py", tmp_path / "results").table("cka")
+    table = small_run(project / "notebooks/14_cka.py", tmp_path / "results").table("cka")
     assert len(table) == table.layer.nunique() == 2 and np.isfinite(table.cka).all()
 
 
@@ -52,7 +52,7 @@ def test_what_a_new_stage_writes_is_clean(project):
     new_stage.lay_out("cka", project)
     ruff = Path(sys.executable).with_name("ruff")
     for command in (["check"], ["format", "--check"]):
-        done = subprocess.run([ruff, *command, "notebooks/11_cka.py", "tests/test_cka.py"], cwd=project)
+        done = subprocess.run([ruff, *command, "notebooks/14_cka.py", "tests/test_cka.py"], cwd=project)
         assert done.returncode == 0
 
 

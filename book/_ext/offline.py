@@ -68,6 +68,9 @@ def settle_page(app, pagename, templatename, context, doctree) -> None:
     if "vegaEmbed" in context.get("body", ""):
         # Synchronous and early: the charts' own scripts run while the page is read.
         app.add_js_file(BUNDLE, priority=100)
+    if 'id="atlas"' in context.get("body", ""):
+        app.add_js_file(BUNDLE, priority=100)
+        app.add_js_file("atlas.js", loading_method="defer")
     if pagename.startswith("runs/"):
         context["header_buttons"] = [
             button for button in context.get("header_buttons", []) if button.get("label") != "launch-buttons"

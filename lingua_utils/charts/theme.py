@@ -268,7 +268,7 @@ def lingua_franca() -> alt.theme.ThemeConfig:
     }
 
 
-class _ScriptSafe(json.JSONEncoder):
+class ScriptSafe(json.JSONEncoder):
     """JSON that can stand inside a script element: a text with "</script>" in it does not end the script."""
 
     def encode(self, o: object) -> str:
@@ -278,4 +278,4 @@ class _ScriptSafe(json.JSONEncoder):
 def use() -> None:
     """Enable the theme, and Altair's HTML renderer with specifications that are safe inside a page."""
     alt.theme.enable("lingua_franca")
-    alt.renderers.enable("html", json_kwds={"cls": _ScriptSafe})
+    alt.renderers.enable("html", json_kwds={"cls": ScriptSafe})
