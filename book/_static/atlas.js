@@ -82,7 +82,8 @@
   function text(value) {
     const [, digits, kind] = data.measures[state.measure].form;
     if (value === undefined) return "–";
-    return kind === "%" ? `${(100 * value).toFixed(digits)}%` : value.toFixed(digits);
+    const number = (kind === "%" ? 100 * value : value).toFixed(digits).replace(/^-(?=[0.]+$)/, "");
+    return kind === "%" ? `${number}%` : number;
   }
   const interval = ({ low, high }) => (low === undefined ? "–" : `${text(low)} to ${text(high)}`);
   const told = (number) => ({ ...number, shown: text(number.value), interval: interval(number) });
@@ -217,6 +218,7 @@
     const { model, measure } = state;
     const beside = data.measures[measure].beside;
     const twin = untrained(model);
+    const isMany = model.languages.length > data.many;
     const drawn = column === "layer" ? series() : [{ series: "model" }, { series: "untrained twin", step: twin }];
     const whole = drawn.flatMap(({ series, step }) =>
       places.map((place) => ({
@@ -230,7 +232,8 @@
       model.languages.map((code, index) => ({
         at: place.at,
         language: nameOf(code),
-        colour: data.languages[code][model.languages.length > data.many ? "family_colour" : "colour"],
+        colour: data.languages[code][isMany ? "family_colour" : "colour"],
+        weight: isMany ? 0.15 : 0.7,
         ...at(model, "each", measure, place.step, place.layer, index),
       })),
     );

@@ -192,7 +192,7 @@ def figures() -> dict[str, alt.TopLevelMixin]:
     ``chosen`` and ``other`` (names of languages; empty for none), and one or the other has ``names`` (of
     ticks), ``limits`` (of colour) and ``n_families``. Data sets:
     ``whole`` (``series``, ``at``, ``value``, ``low``, ``high``, ``null``), ``languages`` (``language``,
-    ``colour``, ``at``, ``value``), ``here`` (``at``), ``cells`` (``series``, ``language``, ``other`` or
+    ``colour``, ``weight``, ``at``, ``value``), ``here`` (``at``), ``cells`` (``series``, ``language``, ``other`` or
     ``layer``, ``value``, ``low``, ``high``), ``dots`` (``language``, ``family``, ``colour``, ``jitter``,
     ``value``, ``low``, ``high``, ``twin``).
     """
@@ -245,6 +245,9 @@ def _lines(x: alt.X, description: str) -> alt.LayerChart:
         "series:N", title=None, scale=alt.Scale(domain=list(_SERIES), range=list(_SERIES.values()))
     )
     tooltip = [*parts.tips("series"), alt.Tooltip("place:N", title="at"), *_numbers()]
+    # Hundreds of lines are to be fainter than ten.
+    faint = alt.when("datum.language == chosen").then(alt.value(1)).when("chosen != ''").then(alt.value(0.1))
+    faint = faint.otherwise("weight:Q", scale=None)
     drawn = alt.layer(
         here.mark_rule(color=theme.BASELINE, strokeWidth=10, opacity=0.2).encode(x),
         whole.mark_area(opacity=0.2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
@@ -252,7 +255,7 @@ def _lines(x: alt.X, description: str) -> alt.LayerChart:
         languages.mark_line().encode(
             x, y, alt.Detail("language:N"), alt.Stroke("colour:N", scale=None),
             strokeWidth=alt.when("datum.language == chosen").then(alt.value(2.6)).otherwise(alt.value(1)),
-            opacity=_muted(0.7, 0.1), tooltip=[*parts.tips("language")],
+            opacity=faint, tooltip=parts.tips("language"),
         ),
         whole.mark_line(strokeWidth=3).encode(x, y, colour),
         whole.mark_circle(size=70, opacity=1).encode(x, y, colour, tooltip=tooltip),
