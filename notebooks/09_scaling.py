@@ -31,8 +31,10 @@ if importlib.util.find_spec("lingua_utils") is None:
     get_ipython().run_line_magic("pip", f"install -q {address}")
 
 # %% tags=["hide-input"]
+import html
+
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 
 from lingua_utils.charts import scaling as draw
 from lingua_utils.charts import theme
@@ -63,6 +65,7 @@ Markdown(f"Like: `{main.folder}`.")
 
 # %%
 on_real = findings.tables_like(findings.REAL, results, published)
+on_real |= findings.tables_like(findings.REAL, results, published, ("variance",))
 in_lab = findings.tables_like(findings.LAB, results, published)
 real, lab = findings.measures(on_real), findings.measures(in_lab)
 front = findings.front(real, lab)
@@ -276,6 +279,42 @@ if all(map(len, of_real.values())) and len(of_real) == 2:
     display(draw.retrieval_by_depth(of_real["retrieval"]))
 else:
     display(Markdown(f"Not measured: no run of a real model on `{findings.REAL.corpus}`, here or published."))
+
+# %% [markdown]
+# The same in numbers, for each model and its twin:
+
+
+# %%
+def by_layer(model_id):
+    """Every score of a real model by layer, with its interval, on all three scales, and of its twin below."""
+
+    def of_model(name):
+        table = on_real[name]
+        return table[(table.model_id == model_id) & (table.layer != "all")].sort_values("layer_index")
+
+    scores = of_model("similarity").query("kind == 'all'").set_index(["revision", "layer"])
+    columns = {}
+    for score in ("sads", "lrds"):
+        for scale, rows in scores.groupby("scale", sort=False):
+            values = rows[[score, f"{score}_low", f"{score}_high"]]
+            told = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in values.to_numpy()]
+            columns[score.upper(), scale] = pd.Series(told, rows.index)
+    found = of_model("retrieval").query("kind == 'all'").groupby(["revision", "layer"]).accuracy.mean()
+    columns["translations found", ""] = found.map("{:.1%}".format)
+    shares = of_model("variance").set_index(["revision", "layer"])
+    for share in ("language", "meaning"):
+        columns["share of the variance", share] = shares[share].map("{:.1%}".format)
+    return pd.DataFrame(columns).reindex(scores.index.unique())
+
+
+def folded(model_id):
+    """The table of one model, folded away."""
+    table = by_layer(model_id).to_html(border=0)
+    return f"<details><summary>{html.escape(findings.short(model_id))}, layer by layer</summary><div style='overflow-x: auto' tabindex='0'>{table}</div></details>"
+
+
+# %% tags=["hide-input"]
+HTML("".join(map(folded, dict.fromkeys(of_real["similarity"].model_id.str.removesuffix(", untrained")))))
 
 # %% [markdown]
 # ## What this does not show

@@ -57,16 +57,18 @@ like = asked[-1] if asked else RunSettings("pypi/gemma-3-270m", corpus="udhr", n
 apart = (*collate.APART, "code", "dtype", "languages")  # what may differ between the runs shown together
 
 
-def of_declaration(name):
-    """A table of all models that read the Declaration; with no rows where none has."""
+def of_all(name, *also_apart):
+    """A table of all models that read the Declaration, or whatever else may differ; no rows where none did."""
     try:
-        whole = collate.collate(name, results, published, like=like, apart=apart)
+        whole = collate.collate(name, results, published, like=like, apart=(*apart, *also_apart))
     except FileNotFoundError:
-        return pd.DataFrame(columns=["model", "revision", "target", "published"])
+        return pd.DataFrame(
+            columns=["model", "revision", "target", "published", "corpus", "language", "share"]
+        )
     return whole.assign(model=whole.model_id.str.rpartition("/")[2])
 
 
-retrieval, tokens = of_declaration("retrieval"), of_declaration("tokens")
+retrieval, tokens = of_all("retrieval"), of_all("tokens")
 
 
 def shown(make, *tables):
@@ -477,6 +479,76 @@ def seen_in_pivots():
 
 
 shown(seen_in_pivots, others)
+
+# %% [markdown]
+# ## Whose neurons, among hundreds?
+#
+# The rules of [chapter 05](05_regions.ipynb) ask of every neuron whether it is key to a language.
+# Here they are asked with few languages (of PUD) and with hundreds (of the Declaration), each beside the same with the languages shuffled and beside the untrained twin.
+
+
+# %%
+def with_few_and_many():
+    """Share of a model's neurons that are key to some language, among the languages of PUD and of the Declaration."""
+    whole = of_all("region_null", "corpus", "n_sentences", "gallery")
+    counts = of_all("region_counts", "corpus", "n_sentences", "gallery")
+    keys = ["model", "corpus"]
+    read = counts.groupby(keys).language.nunique().rename("read").reset_index()
+    rows = whole[(whole.revision != "untrained") & whole.corpus.isin(["pud", "udhr"])]
+    return rows.merge(read).sort_values(["model", "read"], kind="stable").reset_index(drop=True)
+
+
+rules = with_few_and_many()
+rules = rules[rules.model.isin(rules[rules.corpus == "udhr"].model)]
+
+# %% tags=["hide-input"]
+shown(
+    lambda: (
+        pd.concat(
+            {
+                "as it is": rules.share,
+                "languages shuffled": rules.share_shuffled,
+                "untrained twin": rules.share_untrained,
+            },
+            axis=1,
+        )
+        .map("{:.1%}".format)
+        .set_axis(
+            pd.MultiIndex.from_frame(
+                rules[["model", "read", "rule"]].set_axis(["model", "languages", "rule"], axis=1)
+            )
+        )
+    ),
+    rules,
+)
+
+# %% [markdown]
+# What a rule says depends on how many languages it is asked among.
+#
+# - `zscore` calls a neuron key to a language that lies two standard deviations above the mean of all. The more languages, the more chances to do so: with hundreds, nearly every neuron has some language that does, whatever it does.
+# - `lape` keeps the hundredth of the neurons whose activity is least evenly spread, however many languages there are, and `ap` gives every language the same number of neurons: with hundreds of languages most neurons are some language's. Only where they lie, and how far the twin's agree, can say something.
+# - `calibrated` holds each difference against an error of its own and corrects for all of them together; what is left for few sentences and many languages is what is large.
+# - `distinctive` asks for one language that stands apart from all the others. Two close relatives (Bokmål and Nynorsk) hide each other's neurons, so among hundreds of languages it finds those of languages without kin.
+
+
+# %% tags=["hide-input"]
+def seen_in_rules():
+    """How the share of key neurons changes from few languages to many, in words."""
+    lines = []
+    for model, rows in rules.groupby("model", sort=False):
+        few, many = (
+            rows[rows.read == count].set_index("rule") for count in (rows.read.min(), rows.read.max())
+        )
+        told = ", ".join(
+            f"`{rule}` {few.share[rule]:.1%} and {many.share[rule]:.1%} "
+            f"(shuffled {many.share_shuffled[rule]:.1%}, untrained {many.share_untrained[rule]:.1%})"
+            for rule in many.index.intersection(few.index)
+        )
+        lines.append(f"{model}, with {rows.read.min()} and with {rows.read.max()} languages: {told}.")
+    return Markdown("**What we see.** " + "\n\n".join(lines))
+
+
+shown(seen_in_rules, rules)
 
 # %% [markdown]
 # ## Two models

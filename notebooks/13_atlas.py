@@ -218,7 +218,7 @@ draw.atlas(parts_of) if parts_of else Markdown(
 #
 # - **Alikeness by meaning (SADS) and by language (LRDS)** are those of [chapter 04](04_similarity.ipynb), each neuron in units of its own spread. The thick line is over all languages, with its interval over sentences, and dotted is what shuffled sentences stay below in all layers together. A single language's is the mean over its pairs (of the Declaration, its pair with English, so that the line over all pairs lies lower); a pair's SADS is the cosine of its translations less that of its other sentences, and a pair's LRDS the mean of the cosines within the two languages less the one between them.
 # - **Translations found** is the share of sentences that find their translation, by [chapter 04](04_similarity.ipynb), with Wilson's interval; of means the mean interval is shown, which is wider than that of a mean. A mean is over languages of another script, since shared tokens find translations within one; of the Declaration it is the share found in English.
-# - **Key neurons** are those that the rule `distinctive` of [chapter 05](05_regions.ipynb) finds at a false discovery rate of 5 %, as a share of the layer.
+# - **Key neurons** are those that the rule `distinctive` of [chapter 05](05_regions.ipynb) finds at a false discovery rate of 5 %, as a share of the layer. What drives the strongest of them is shown in [chapter 12](12_neurons.ipynb).
 # - The **untrained twin** is the same network with its weights as they were drawn: the null that keeps tokens, digits and lengths. Step 0 of a lab model is its twin.
 #
 # Of models that were trained from several seeds the first is shown.

@@ -19,6 +19,7 @@ from lingua_utils.charts import (
     evolution,
     front,
     lab,
+    neurons,
     regions,
     scaling,
     similarity,
@@ -129,6 +130,8 @@ CHARTS = {
     "scores_by_model": (scaling.scores_by_model, fake_tables.finished, "sads_null"),
     "scores_by_depth": (scaling.scores_by_depth, fake_tables.finished, "layer_index"),
     "scores_against_size": (scaling.scores_against_size, fake_tables.finished, "n_parameters"),
+    "driven": (lambda table: neurons.driven(table, 10), fake_tables.neurons, "chance"),
+    "neuron costs": (neurons.costs, fake_tables.neuron_costs, "control_low"),
     "retrieval_by_depth": (scaling.retrieval_by_depth, finished_retrieval, "chance"),
 }
 
