@@ -23,8 +23,8 @@
     const measure = [wanted.measure, data.opening.measure, measures[0]].find((name) => measures.includes(name));
     const steps = model.steps.map(stepKey);
     const step = steps.includes(wanted.step) ? steps.indexOf(wanted.step) : steps.length - 1;
-    const layers = model.layers;
-    const layer = layers.includes(wanted.layer) ? layers.indexOf(wanted.layer) : highest(model, measure, step);
+    const known = model.layers.indexOf(wanted.layer);
+    const layer = known < 0 ? highest(model, measure, step) : known;
     const among = (name) => (model.languages.includes(codes.get(name)) ? name : "");
     const language = among(wanted.language);
     return { model, measure, layer, step, language, other: language && among(wanted.with) };
@@ -122,11 +122,15 @@
       const { model, measure, layer } = state;
       const trained = range(model.steps.length).filter((step) => model.steps[step] !== null);
       if (trained.length < 3) return null;
-      const places = trained.map((step) => ({ at: model.steps[step], step, layer, place: stepName(model.steps[step]) }));
-      const [first, last] = [trained[0], trained.at(-1)].map((step) => withInterval(at(model, "whole", measure, step, layer)));
+      const places = trained.map((step) => {
+        const name = stepName(model.steps[step]);
+        return { at: model.steps[step], step, layer, place: name };
+      });
+      const said = ({ step, place }) => `${withInterval(at(model, "whole", measure, step, layer))} (${place})`;
+      const ticks = places.map((place) => place.at);
       return {
-        heading: `In ${layerName(model, layer)} it goes from ${first}, ${stepName(model.steps[trained[0]])}, to ${last} at ${stepName(model.steps[trained.at(-1)])}`,
-        ...lines(places, model.steps[state.step], places.map((place) => place.at), "step", (place) => ({ step: stepKey(place.at) })),
+        heading: `In ${layerName(model, layer)} it goes from ${said(places[0])} to ${said(places.at(-1))}`,
+        ...lines(places, model.steps[state.step], ticks, "step", (place) => ({ step: stepKey(place.at) })),
       };
     },
 
@@ -169,7 +173,7 @@
         table: {
           columns: ["language", "family", "value", "low", "high", "untrained twin"],
           rows: rows.map((row) => ({
-            cells: [row.language, row.family, exact(row.value), exact(row.low), exact(row.high), exact(row.twin)],
+            cells: [row.language, row.family, ...[row.value, row.low, row.high, row.twin].map(exact)],
             choice: { language: row.language, with: "" },
           })),
         },
@@ -206,7 +210,8 @@
 
   function extremes(rows, name) {
     const sorted = [...rows].sort((a, b) => b.value - a.value);
-    const chosen = rows.find((row) => row.language === state.language && (row.other ?? "") === (row.other ? state.other : ""));
+    const { language, other } = state;
+    const chosen = rows.find((row) => row.language === language && (row.other === undefined || row.other === other));
     const said = (row) => `${name(row)} ${withInterval(row)}`;
     const ends = `highest ${said(sorted[0])}, lowest ${said(sorted.at(-1))}`;
     const where = `In ${layerName(state.model, state.layer)}`;
@@ -245,10 +250,11 @@
       table: {
         columns: [column, "value", "low", "high", beside, "untrained twin", ...(chosen < 0 ? [] : [state.language])],
         rows: places.map((place) => {
-          const number = at(model, "whole", measure, place.step, place.layer);
+          const { value, low, high, null: none } = at(model, "whole", measure, place.step, place.layer);
+          const ofTwin = at(model, "whole", measure, twin, place.layer).value;
           const more = chosen < 0 ? [] : [at(model, "each", measure, place.step, place.layer, chosen).value];
-          const numbers = [number.value, number.low, number.high, number.null, at(model, "whole", measure, twin, place.layer).value];
-          return { cells: [place.place, ...[...numbers, ...more].map(exact)], choice: choice(place), here: place.at === here };
+          const cells = [place.place, ...[value, low, high, none, ofTwin, ...more].map(exact)];
+          return { cells, choice: choice(place), here: place.at === here };
         }),
       },
     };
@@ -258,9 +264,9 @@
   function cellsOf(cells, column, heading, choice) {
     const values = cells.map((row) => row.value).filter((value) => value !== undefined);
     const own = cells.filter((row) => row.series === cells[0].series && row.value !== undefined);
-    const twins = new Map(
-      cells.filter((row) => row.series === "untrained twin").map((row) => [row.language + row[column], row.value]),
-    );
+    const key = (row) => `${row.language} ${row[column]}`;
+    const ofTwin = cells.filter((row) => row.series === "untrained twin");
+    const twins = new Map(ofTwin.map((row) => [key(row), row.value]));
     const title = column === "other" ? "with" : column;
     return {
       heading,
@@ -270,7 +276,7 @@
       table: {
         columns: ["language", title, "value", "low", "high", "untrained twin"],
         rows: own.map((row) => ({
-          cells: [row.language, row[column], exact(row.value), exact(row.low), exact(row.high), exact(twins.get(row.language + row[column]))],
+          cells: [row.language, row[column], ...[row.value, row.low, row.high, twins.get(key(row))].map(exact)],
           choice: choice(row),
           here: row.here && row.language === state.language,
         })),
@@ -306,10 +312,12 @@
 
   function fill(view, { heading, subheading, signals = {}, data: sets }) {
     const width = Math.max(30, root.clientWidth / 7);
+    const { model, measure, step } = state;
+    const what = `${model.name}, ${stepName(model.steps[step])}: ${data.measures[measure].label}`;
     const given = {
-      heading: wrapped(`${state.model.name}, ${stepName(state.model.steps[state.step])}: ${data.measures[state.measure].label}. ${heading}.`, width),
+      heading: wrapped(`${what}. ${heading}.`, width),
       subheading: wrapped(subheading, width),
-      form: data.measures[state.measure].form,
+      form: data.measures[measure].form,
       chosen: state.language,
       other: state.other,
       ...signals,
@@ -336,12 +344,12 @@
 
   function showControls() {
     const { model, measure, layer, step } = state;
-    const options = (list, chosen) =>
-      list.map(({ value, label, off }) => Object.assign(element("option", label), { value, selected: value === chosen, disabled: off }));
-    form.model.replaceChildren(...options(data.models.map(({ id, name }) => ({ value: id, label: name })), model.id));
-    const measures = Object.entries(data.measures);
+    const option = (label, value, selected, disabled = false) =>
+      Object.assign(element("option", label), { value, selected, disabled });
+    const names = Object.entries(data.measures);
+    form.model.replaceChildren(...data.models.map(({ id, name }) => option(name, id, id === model.id)));
     form.measure.replaceChildren(
-      ...options(measures.map(([name, { label }]) => ({ value: name, label, off: !model.whole[name] })), measure),
+      ...names.map(([name, { label }]) => option(label, name, name === measure, !model.whole[name])),
     );
     slide(form.layer, model.layers.length, layer, layerName(model, layer));
     slide(form.step, model.steps.length, step, stepName(model.steps[step]));
@@ -362,7 +370,7 @@
     const body = rows.map(({ cells: [first, ...rest], choice, here }) => {
       const button = element("button", first, `type="button" aria-pressed="${Boolean(here)}"`);
       button.addEventListener("click", () => choose(choice));
-      return element("tr", [element("th", button, 'scope="row"'), ...rest.map((cell) => element("td", cell))], here ? 'class="here"' : "");
+      return element("tr", [element("th", button, 'scope="row"'), ...rest.map((cell) => element("td", cell))]);
     });
     holder.replaceChildren(element("table", [element("thead", head), element("tbody", body)]));
     holder.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
@@ -380,10 +388,11 @@
     const number = at(model, level, measure, step, layer, place);
     const twin = at(model, level, measure, untrained(model), layer, place);
     const title = [language, other].filter(Boolean).join(" with ");
-    const beside = number.null === undefined ? "" : `; ${data.measures[measure].beside}: ${text(number.null)}`;
+    const { label, beside: by } = data.measures[measure];
+    const beside = number.null === undefined ? "" : `; ${by}: ${text(number.null)}`;
     section.replaceChildren(
       element("h3", `${title}, ${layerName(model, layer)}, ${stepName(model.steps[step])}`),
-      element("p", `${data.measures[measure].label}: ${withInterval(number)}; untrained twin: ${withInterval(twin)}${beside}.`),
+      element("p", `${label}: ${withInterval(number)}; untrained twin: ${withInterval(twin)}${beside}.`),
       ...sentences([language, other].filter(Boolean)),
       element("p", neurons(language)),
     );
@@ -400,9 +409,13 @@
     const english = codes.get("English");
     const both = [...new Set([...languages, english])].filter((code) => texts[code]);
     const rows = (texts[both[0]] ?? []).flatMap((_, i) =>
-      both.map((code) => element("tr", [element("th", nameOf(code), 'scope="row"'), element("td", texts[code][i], data.languages[code].attributes)])),
+      both.map((code) => {
+        const sentence = element("td", texts[code][i], data.languages[code].attributes);
+        return element("tr", [element("th", nameOf(code), 'scope="row"'), sentence]);
+      }),
     );
-    return [element("p", "Sentences that were measured, the first ones:"), element("table", element("tbody", rows), 'class="side-by-side"')];
+    const table = element("table", element("tbody", rows), 'class="side-by-side"');
+    return [element("p", "Sentences that were measured, the first ones:"), table];
   }
 
   function neurons(language) {
@@ -417,11 +430,10 @@
 
   async function fetchFigure(name, kind) {
     const quoted = (cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-    const lines = () => [tables[name].columns, ...tables[name].rows.map((row) => row.cells)];
-    const url =
-      kind === "csv"
-        ? URL.createObjectURL(new Blob([lines().map((line) => line.map(quoted).join(",")).join("\n") + "\n"], { type: "text/csv" }))
-        : await views[name].toImageURL(kind, 2);
+    const { columns, rows } = tables[name];
+    const lines = [columns, ...rows.map((row) => row.cells)].map((cells) => `${cells.map(quoted).join(",")}\n`);
+    const csv = () => URL.createObjectURL(new Blob(lines, { type: "text/csv" }));
+    const url = kind === "csv" ? csv() : await views[name].toImageURL(kind, 2);
     const file = [state.model.id, state.measure, name].join("-").replaceAll(" ", "-");
     Object.assign(document.createElement("a"), { href: url, download: `${file}.${kind}` }).click();
   }
@@ -444,7 +456,7 @@
       const options = { actions: false, renderer: "svg", logLevel: 1 };
       views[name] = (await vegaEmbed(holder, data.figures[name], options)).view;
       views[name].addEventListener("click", pressed);
-      figure.addEventListener("click", ({ target: { dataset } }) => dataset.fetch && fetchFigure(name, dataset.fetch));
+      figure.addEventListener("click", ({ target }) => target.dataset.fetch && fetchFigure(name, target.dataset.fetch));
     }
     state = settle({ ...data.opening, ...read() });
     show();

@@ -189,12 +189,16 @@ def figures() -> dict[str, alt.TopLevelMixin]:
     """The four figures, without data.
 
     Each has the signals ``heading`` and ``subheading`` (lines of text), ``form`` (how numbers are written),
-    ``chosen`` and ``other`` (names of languages; empty for none), and one or the other has ``names`` (of
-    ticks), ``limits`` (of colour) and ``n_families``. Data sets:
-    ``whole`` (``series``, ``at``, ``value``, ``low``, ``high``, ``null``), ``languages`` (``language``,
-    ``colour``, ``weight``, ``at``, ``value``), ``here`` (``at``), ``cells`` (``series``, ``language``, ``other`` or
-    ``layer``, ``value``, ``low``, ``high``), ``dots`` (``language``, ``family``, ``colour``, ``jitter``,
-    ``value``, ``low``, ``high``, ``twin``).
+    ``chosen`` and ``other`` (names of languages; empty for none); one or the other has ``names`` (of ticks),
+    ``limits`` (of colour) and ``n_families``. The data sets and their columns:
+
+    - ``whole``: ``series``, ``at``, ``place``, ``value``, ``low``, ``high``, ``null``
+    - ``languages``: ``language``, ``colour``, ``weight``, ``at``, ``value``
+    - ``here``: ``at``
+    - ``cells``: ``series``, ``language``, ``layer`` or ``other``, ``here``, ``value``
+    - ``dots``: ``language``, ``family``, ``colour``, ``jitter``, ``value``, ``twin_value``
+
+    Besides, what tooltips say: ``shown`` and ``interval``, and ``twin`` of a dot.
     """
     layers = alt.X(
         "at:Q", title="layer", scale=alt.Scale(nice=False),
