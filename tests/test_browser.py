@@ -242,8 +242,8 @@ def drawn(page: Page) -> list[str]:
     while before != now:
         before = now
         page.wait_for_timeout(400)
-        # Ticks keep the order in which they came.
-        now = page.evaluate(f"{marks}.map(mark => mark.outerHTML).sort()")
+        # Ticks keep the order in which they came, gradients a number and the page's address.
+        now = page.evaluate(f"{marks}.map(mark => mark.outerHTML.replace(/url\\(.*?\\)/, '')).sort()")
     return now
 
 
