@@ -311,7 +311,7 @@
   }
 
   function fill(view, { heading, subheading, signals = {}, data: sets }) {
-    const width = Math.max(30, root.clientWidth / 7);
+    const width = Math.max(30, root.clientWidth / 8);
     const { model, measure, step } = state;
     const what = `${model.name}, ${stepName(model.steps[step])}: ${data.measures[measure].label}`;
     const given = {
