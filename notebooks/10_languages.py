@@ -9,15 +9,23 @@
 # %% [markdown]
 # # How far does the lingua franca reach?
 #
+# ```{glue} answer
+# ```
+#
 # A model shares meaning between some languages; between how many of the world's?
 # The Universal Declaration of Human Rights says the same fifty paragraphs in hundreds of languages, large and small.
 # This chapter asks of each whether its paragraphs find their English translations, layer by layer, and what goes with it.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the tables of models that read the Declaration of Human Rights, of this sheet and published |
 # | **Writes** | nothing |
 # | **Costs** | seconds where the runs are done |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -38,6 +46,7 @@ from scipy import stats
 
 from lingua_utils.charts import languages as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure.intervals import clustered_regression, margin
 from lingua_utils.measure.sums import OTHERS
 from lingua_utils.runs import collate, sheets
@@ -116,7 +125,7 @@ assert np.isclose(exact_test(12, 50, 3, 50), stats.fisher_exact(table, alternati
 
 # %% [markdown]
 # With hundreds of languages some pass by luck.
-# A language counts as above the twin where the false discovery rate over all languages of a model and layer is held at 5 % (Benjamini and Hochberg).
+# A language counts as above the twin where the false discovery rate over all languages of a model and layer is held at 5 % {cite}`benjamini1995fdr`.
 
 
 # %%
@@ -219,6 +228,20 @@ def seen_on_the_map():
 
 shown(seen_on_the_map, reach)
 
+
+# %% tags=["hide-input"]
+def answer():
+    """How far the first model reaches, in a sentence."""
+    n, rows = counts(models[0]), at_best[at_best.model == models[0]]
+    return Markdown(
+        f"In {models[0]} most paragraphs find their English translation in {n['most (above 50 %)']} of "
+        f"{n['languages']} languages, {rows.found.mean():.0%} on average (untrained {rows.twin.mean():.0%}); in "
+        f"{n['no more than the untrained twin']} languages no more are found than without training."
+    )
+
+
+glue("answer", shown(answer, reach), show=False)
+
 # %% [markdown]
 # ## Layer by layer, family by family
 #
@@ -299,9 +322,10 @@ shown(seen_in_families, reach)
 # **Speakers**: how many people use the language (CLDR, after `langcodes`); the smallest languages are missing there.
 # **Script**: whether it is Latin, as that of English is.
 #
-# The outcome is a share, so its log odds are what the factors add up to.
+# The outcome is a share, so its log odds are what the factors add up to {cite}`papke1996fractional`.
 # And languages of one family are not independent: fifty relatives are not fifty witnesses.
-# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` corrects for both, and its intervals hold the truth in simulations with families of these sizes.
+# A standard error that allows for any dependence within a family {cite}`liang1986gee` needs many families of like size, and here a few large ones stand beside many of one language.
+# `clustered_regression` corrects for their small number {cite}`mancl2001covariance` and for their unlike sizes {cite}`carter2017asymptotic`, and its intervals hold the truth in simulations with families of these sizes.
 
 
 # %%

@@ -32,7 +32,7 @@ if importlib.util.find_spec("lingua_utils") is None:
 from dataclasses import replace
 
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 from lingua_utils.charts import atlas as draw
 from lingua_utils.charts import theme
@@ -199,8 +199,7 @@ def declaration(language):
 parts_of = [part for part in map(part_of, texts) if part is not None]
 on_pud = findings.tables_like(PUD, results, published, ("similarity", "retrieval"))
 in_lab = findings.tables_like(LAB, results, published, ("similarity", "retrieval"))
-display(Markdown(findings.real_models(findings.measures(on_pud))))
-display(Markdown(findings.lab_models(findings.measures(in_lab))))
+Markdown(f"**{findings.finding(findings.measures(on_pud), findings.measures(in_lab))}**")
 
 # %% [markdown]
 # ## The atlas
@@ -209,7 +208,7 @@ display(Markdown(findings.lab_models(findings.measures(in_lab))))
 # The page's address holds what you chose, so that you can send it to someone.
 
 # %% tags=["hide-input"]
-draw.atlas(parts_of) if parts_of else Markdown(
+draw.atlas(parts_of, findings.FOUND) if parts_of else Markdown(
     "Not measured: no model was measured here, and none is published."
 )
 

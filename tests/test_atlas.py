@@ -71,7 +71,7 @@ def chapter(tmp_path_factory, tables) -> dict:
 
 @pytest.fixture(scope="module")
 def page(chapter) -> str:
-    return draw.atlas(chapter["parts_of"])._repr_html_()
+    return draw.atlas(chapter["parts_of"], "SADS")._repr_html_()
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_language_links_to_its_own_treebank(held):
 def test_no_text_ends_the_script_that_holds_it(chapter):
     (part,) = chapter["parts_of"]
     shown = {code: [HOSTILE] for code in LANGUAGES}
-    page = draw.atlas([draw.Part(part.text, part.layers, part.numbers, None, shown)])._repr_html_()
+    page = draw.atlas([draw.Part(part.text, part.layers, part.numbers, None, shown)], "SADS")._repr_html_()
     assert page.count("</script>") == 1 and "<img" not in page
     data = json.loads(re.search(r'<script type="application/json">(.*)</script>', page)[1])
     assert data["texts"]["PUD"]["sentences"]["hin_Deva"] == [HOSTILE]
@@ -158,4 +158,4 @@ def test_every_figure_has_a_description_and_is_one_that_vega_draws(name):
 
 def test_an_atlas_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no model"):
-        draw.atlas([])
+        draw.atlas([], "SADS")

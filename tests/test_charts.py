@@ -27,7 +27,7 @@ from lingua_utils.charts import (
     theme,
 )
 from lingua_utils.charts import corpus as corpus_charts
-from lingua_utils.charts.parts import MAX_ROWS, SliderTable
+from lingua_utils.charts.parts import MAX_ROWS, SliderTable, wrapped
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & 'quoted' \"text\""
@@ -41,6 +41,11 @@ def corpus(text: str = "a sentence", n_sentences: int = 20) -> SimpleNamespace:
         n_sentences=n_sentences,
         kinds=("bridged",) * n_sentences,
     )
+
+
+def titled(table: pd.DataFrame) -> alt.HConcatChart:
+    """The figure of the first page, whose title is given."""
+    return front.real_beside_lab(table, "Meaning rises toward the middle")
 
 
 def finished_retrieval() -> pd.DataFrame:
@@ -120,9 +125,9 @@ CHARTS = {
         "sads_null_limit",
     ),
     "selectivity_by_step": (evolution.selectivity_by_step, fake_tables.selectivity_by_step, "control"),
-    "real_beside_lab": (front.real_beside_lab, fake_tables.front, "part"),
+    "real_beside_lab": (titled, fake_tables.front, "part"),
     "real_beside_lab without a real model": (
-        front.real_beside_lab,
+        titled,
         lambda: fake_tables.front().query("part == 'lab'"),
         "step",
     ),
@@ -266,17 +271,52 @@ def test_the_sentence_map_holds_every_point_at_every_layer_and_step():
     table = fake_tables.projection()
     chart = evolution.sentence_map(table)
     records = max(data_sets(chart), key=len)
-    whole = table[["x", "y"]].abs().to_numpy().max()
     assert len(records) == 10 * 20
     name = theme.language_name("fra_Latn")
     record = next(r for r in records if r["language"] == name and r["sentence"] == 7)
-    points = table.set_index(["language", "sentence", "layer", "step"]).x
+    points = table.set_index(["language", "sentence", "layer", "step"])[["x", "y"]]
     for layer, index in (("all", 0), ("2", 3)):
         for at, step in enumerate(fake_tables.STEPS):
-            wanted = points["fra_Latn", 7, layer, step] / whole
+            extent = points.xs((layer, step), level=("layer", "step")).abs().to_numpy().max()
+            wanted = points.x["fra_Latn", 7, layer, step] / extent
             assert record["x_at"][index][at] == pytest.approx(wanted, abs=5e-4)
     parameters = {parameter["name"] for parameter in chart.to_dict()["params"]}
     assert parameters >= {"step_at", "layer_at", "colour_by"}
+
+
+def test_the_sentence_map_opens_where_translations_lie_nearest():
+    table = fake_tables.projection()
+    met = (table.layer == "1") & (table.step == 128)
+    centres = table[met].groupby("sentence")[["x", "y"]].transform("mean")
+    table.loc[met, ["x", "y"]] = centres
+    parameters = {p["name"]: p.get("value") for p in evolution.sentence_map(table).to_dict()["params"]}
+    assert parameters["layer_at"] == 2 and parameters["step_at"] == fake_tables.STEPS.index(128)
+    assert evolution.nearness(table[met]) == pytest.approx(0)
+
+
+def test_translations_lie_as_far_apart_as_any_sentences_where_meaning_plays_no_part():
+    table = fake_tables.projection(steps=(0,), layers=(("0", 0),), n_sentences=300)
+    table[["x", "y"]] = np.random.default_rng(0).normal(size=(len(table), 2))
+    assert evolution.nearness(table) == pytest.approx(1, abs=0.05)
+
+
+def test_ten_sentences_evenly_taken_have_a_colour_and_the_first_is_marked():
+    chart = json.dumps(evolution.sentence_map(fake_tables.projection(n_sentences=40)).to_dict())
+    assert str([0, 4, 8, 13, 17, 21, 26, 30, 34, 39]) in chart
+    assert '"value": [{"sentence": 0}]' in chart
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three", ["one two", "three"]),
+        ("one two three four five", ["one two", "three …"]),
+        ("柬埔寨、柬埔寨", ["柬埔寨、", "柬埔寨"]),
+        ("", [""]),
+    ],
+)
+def test_a_text_is_wrapped_by_words_and_han_characters_each_line_in_its_own_direction(text, lines):
+    assert wrapped(text, 8, 2) == [f"\u2068{line}\u2069" for line in lines]
 
 
 def test_the_sentence_map_of_a_full_lab_stays_small():
@@ -355,7 +395,7 @@ def test_trainings_of_one_model_are_lines_of_their_own_in_its_colour():
 
 def test_the_first_figure_has_a_column_for_each_part_that_there_is():
     def shown(table):
-        return [column.title.text for column in front.real_beside_lab(table).hconcat]
+        return [column.title.text for column in titled(table).hconcat]
 
     table = fake_tables.front()
     assert shown(table) == ["real, a real model, layer by layer", "bloom-m, trained here, step by step"]
@@ -363,7 +403,7 @@ def test_the_first_figure_has_a_column_for_each_part_that_there_is():
 
 
 def test_both_parts_of_the_first_figure_have_one_scale_for_each_measure():
-    columns = front.real_beside_lab(fake_tables.front()).to_dict()["hconcat"]
+    columns = titled(fake_tables.front()).to_dict()["hconcat"]
     panels = [[panel["layer"][-1]["encoding"]["y"] for panel in column["vconcat"]] for column in columns]
     domains = [[y["scale"]["domain"] for y in column] for column in panels]
     assert domains[0] == domains[1]

@@ -61,7 +61,7 @@ class Part:
     shown: Mapping[str, Sequence[str]] | Callable[[str], str]
 
 
-def atlas(parts_of: Sequence[Part], measure: str = "SADS") -> Page:
+def atlas(parts_of: Sequence[Part], measure: str) -> Page:
     """The page: four controls, four figures with their tables, and what a chosen cell is made of.
 
     Parameters

@@ -232,21 +232,38 @@ def retrieval_by_step(retrieval: pd.DataFrame, layer: str | None = None) -> alt.
     )
 
 
-def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None = None) -> alt.Chart:
-    """Sentences as points in a plane: sliders for step and layer, colour by language or by meaning.
+def nearness(plane: pd.DataFrame) -> float:
+    """Distance of translations on a map over that of all its sentences; 1 where meaning plays no part.
 
-    Pointing at a sentence shows it and its translations and dims the others.
+    Parameters
+    ----------
+    plane : DataFrame
+        ``sentence``, ``language``, ``x``, ``y``: every sentence in every language.
+    """
+    points = plane[["x", "y"]]
+    within, whole = points - points.groupby(plane.sentence).transform("mean"), points - points.mean()
+    n_languages = plane.language.nunique()
+    return np.sqrt((within**2).sum().sum() / (whole**2).sum().sum() * n_languages / (n_languages - 1))
+
+
+def sentence_map(
+    projection: pd.DataFrame, texts: Any = None, layer: str | None = None, step: int | None = None
+) -> alt.LayerChart:
+    """Sentences as points in a plane: sliders for step and layer, colour by meaning or by language.
+
+    Ten sentences, evenly taken, have a colour of their own. One is marked, in all languages, and its
+    translations stand beside the map: the one that was pointed at, tapped, or chosen from the list.
 
     Parameters
     ----------
     projection : DataFrame
         ``projection`` tables of one model, collated and aligned: ``layer``, ``layer_index``, ``language``,
         ``sentence``, ``x``, ``y`` and, for several checkpoints, ``step``. A record of the chart is a sentence
-        in a language with its coordinates at every layer and step, to three decimals of the plane's extent.
+        in a language with its coordinates at every layer and step, to three decimals of the extent there.
     texts : ParallelCorpus, optional
         Where the sentences are read: anything with ``languages`` and ``texts`` [language][sentence].
-    layer : str, optional
-        Layer shown first; the first in order ("all" where there is one) when not given.
+    layer, step : str, int, optional
+        Shown first; where translations lie nearest to each other (:func:`nearness`) when not given.
 
     Raises
     ------
@@ -257,74 +274,109 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
     # Of very many languages as many as have a colour, from all families.
     codes = list(theme.labels(projection.language))
     spaced = np.linspace(0, len(codes) - 1, min(theme.MANY, len(codes))).round().astype(int)
-    projection = projection[projection.language.isin([codes[at] for at in spaced])]
-    extents = projection[["x", "y"]].abs().max(axis=1)
-    whole = float(extents.max()) or 1.0
-    rows = projection.assign(
-        x=projection.x / whole, y=projection.y / whole, step=parts.SliderTable.step_of(projection)
+    rows = projection[projection.language.isin([codes[at] for at in spaced])]
+    rows = rows.assign(step=parts.SliderTable.step_of(rows))
+    views = rows.groupby(["layer_index", "step"])
+    extent = views[["x", "y"]].transform(lambda values: values.abs().max()).max(axis=1).replace(0, 1)
+    table = parts.SliderTable.pack(
+        rows.assign(x=rows.x / extent, y=rows.y / extent), ["language", "sentence"], ["x", "y"]
     )
-    table = parts.SliderTable.pack(rows, ["language", "sentence"], ["x", "y"])
-    widest = rows.assign(extent=extents / whole).pivot_table(
-        "extent", "layer_index", "step", aggfunc="max", dropna=False
-    )
-    fitted = widest.clip(lower=1e-6).round(6).fillna(1).to_numpy().tolist()
+    near = views[list(rows)].apply(nearness).unstack("step")
+    first = near.stack().idxmin()
+    layer = layer or table.layers[near.index.get_loc(first[0])]
+    step = first[1] if step is None else step
 
-    languages = list(dict.fromkeys(projection.language))
+    languages = list(dict.fromkeys(rows.language))
     names = [theme.language_name(code) for code in languages]
-    meanings = sorted(int(sentence) for sentence in projection.sentence.unique())
+    meanings = sorted(int(sentence) for sentence in rows.sentence.unique())
+    ten = [meanings[at] for at in np.linspace(0, len(meanings) - 1, min(10, len(meanings))).astype(int)]
+    n_lines = 0 if texts is None else 2 if len(languages) <= _FEW else 1
+    pitch = 20 + 14 * n_lines
     for record in table.records:
         code = record["language"]
-        record["language"] = theme.language_name(code)
+        record |= {"language": theme.language_name(code), "row": languages.index(code)}
         if texts is not None:
-            record["text"] = texts.texts[texts.languages.index(code)][record["sentence"]]
-    colours = [
-        *theme.language_colours(languages).values(),
-        *(theme.hue_colour(number * 0.618034, 0.7) for number in range(len(meanings))),
-    ]
+            text = texts.texts[texts.languages.index(code)][record["sentence"]]
+            record["lines"] = parts.wrapped(text, 46, n_lines)
+
     colour_by = alt.param(
         name="colour_by",
-        value="language",
-        bind=alt.binding_radio(options=["language", "meaning"], name="colour by "),
+        value="meaning",
+        bind=alt.binding_radio(options=["meaning", "language"], name="colour by "),
     )
-    fit = alt.param(name="fit", value=False, bind=alt.binding_checkbox(name="fit each view "))
-    hover = alt.selection_point(name="hover", fields=["sentence"], on="pointerover", clear="pointerout")
+    named = [f"{meaning}" if texts is None else texts.texts[0][meaning] for meaning in meanings]
+    marked = alt.selection_point(
+        name="marked",
+        fields=["sentence"],
+        value=[{"sentence": ten[0]}],
+        on="pointerover, click",
+        clear=False,
+        toggle=False,
+        bind=alt.binding_select(options=meanings, labels=named, name="sentence "),
+    )
     plain = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
-    plane = alt.Scale(domain=[-1.05, 1.05], nice=False)
-    chart = (
-        table.chart()
-        .transform_calculate(
-            extent=f"fit ? {fitted}[layer_at][step_at] : 1",
-            x=f"{table.pick('x')} / datum.extent",
-            y=f"{table.pick('y')} / datum.extent",
-            colour="colour_by == 'language' ? datum.language : 'meaning ' + datum.sentence",
-        )
-        .transform_filter("isValid(datum.x)")
-        .mark_circle()
-        .encode(
-            alt.X("x:Q", title="first component", scale=plane, axis=plain),
-            alt.Y("y:Q", title="second component", scale=plane, axis=plain),
-            alt.Color(
-                "colour:N",
-                title="language",
-                scale=alt.Scale(domain=names + [f"meaning {m}" for m in meanings], range=colours),
-                legend=theme.language_legend(values=names),
-            ),
-            opacity=alt.when(hover).then(alt.value(0.85)).otherwise(alt.value(0.08)),
-            size=alt.when(hover, empty=False).then(alt.value(130)).otherwise(alt.value(48)),
-            tooltip=[
-                *parts.tips(*([] if texts is None else ["text"]), "language"),
-                alt.Tooltip("sentence:O", title="meaning"),
+    wide = "width > 600"
+    across = alt.Scale(domain=[-1.05, 1.05], nice=False, range=[0, alt.expr(f"{wide} ? 0.5 * width : width")])
+    down = alt.Scale(domain=[-1.05, 1.05], nice=False, range=[alt.expr(f"{wide} ? height : {_PLANE}"), 0])
+    colour = alt.Color(
+        "colour:N",
+        legend=None,
+        scale=alt.Scale(
+            domain=[*names, *map(str, ten), "other"],
+            range=[
+                *theme.language_colours(languages).values(),
+                *(theme.hue_colour(at * 0.618034, 0.7) for at in range(len(ten))),
+                theme.BASELINE,
             ],
-        )
-        .properties(width="container", height=430)
+        ),
     )
+    base = table.chart().transform_calculate(
+        x=table.pick("x"),
+        y=table.pick("y"),
+        bright=f"colour_by == 'language' || indexof({ten}, datum.sentence) >= 0",
+        colour="colour_by == 'language' ? datum.language : datum.bright ? '' + datum.sentence : 'other'",
+        at=f"({wide} ? 10 : {_PLANE + 24}) + {pitch} * datum.row",
+    )
+    dots = base.transform_filter("isValid(datum.x)").encode(
+        alt.X("x:Q", title=None, scale=across, axis=plain),
+        alt.Y("y:Q", title=None, scale=down, axis=plain),
+        colour,
+        tooltip=parts.tips("language"),
+    )
+    told = base.transform_filter(marked).encode(
+        alt.XValue(alt.expr(f"{wide} ? 0.5 * width + 24 : 0")), alt.Y("at:Q", scale=None, axis=None)
+    )
+    listed = [told.mark_text(align="left", baseline="top", fontWeight=600).encode(colour, text="language:N")]
+    if texts is not None:
+        text = told.mark_text(align="left", baseline="top", dy=14, lineHeight=14, color=theme.INK)
+        listed.append(text.encode(text="lines:N"))
+    chart = alt.layer(
+        dots.mark_circle().encode(
+            opacity=alt.when("datum.bright").then(alt.value(0.9)).otherwise(alt.value(0.15)),
+            size=alt.when("datum.bright").then(alt.value(60)).otherwise(alt.value(36)),
+        ).add_params(marked),
+        dots.transform_filter(marked).mark_circle(size=130, opacity=1, stroke=theme.INK, strokeWidth=2),
+        *listed,
+    )  # fmt: skip
+    shares = f"format({near.to_numpy().round(3).tolist()}[layer_at][step_at], '.0%')"
+    place = table.title("Where the sentences lie").text.expr
     return parts.finish(
-        chart,
-        table.title("Where the sentences lie"),
+        parts.as_high_as(
+            chart.resolve_scale(y="independent"),
+            f"{pitch * len(languages)} + ({wide} ? 10 : {_PLANE + 24})",
+        ),
+        alt.Title(
+            alt.expr(f"[{place}, 'Translations at ' + {shares} + ' of the usual distance']"),
+            subtitle="100%: meaning plays no part on the map",
+        ),
         f"Map of {len(meanings)} sentences in {len(names)} languages by their activations in two dimensions, "
         f"for {len(table.layers)} layers and {len(table.steps)} checkpoints.",
-        *(hover, *table.sliders(layer), colour_by, fit),
+        *(*table.sliders(layer, step), colour_by),
     )
+
+
+_FEW = 12  # languages of which two lines of text are shown
+_PLANE = 320  # height of the map above the list of translations, in a narrow window
 
 
 def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
