@@ -9,6 +9,9 @@
 # %% [markdown]
 # # Which language, which layer, which step?
 #
+# ```{glue} answer
+# ```
+#
 # The chapters before this one answer questions; here you ask them.
 # The atlas holds every model that was measured, real ones and the lab's, layer by layer and language by language, each beside its untrained twin.
 #
@@ -36,6 +39,7 @@ from IPython.display import Markdown
 
 from lingua_utils.charts import atlas as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure.sums import FAMILY, OTHERS
 from lingua_utils.runs import Run, collate, findings, sheets
 from lingua_utils.runs.claims import RULE
@@ -199,7 +203,11 @@ def declaration(language):
 parts_of = [part for part in map(part_of, texts) if part is not None]
 on_pud = findings.tables_like(PUD, results, published, ("similarity", "retrieval"))
 in_lab = findings.tables_like(LAB, results, published, ("similarity", "retrieval"))
-Markdown(f"**{findings.finding(findings.measures(on_pud), findings.measures(in_lab))}**")
+glue(
+    "answer",
+    Markdown(f"**{findings.finding(findings.measures(on_pud), findings.measures(in_lab))}**"),
+    show=False,
+)
 
 # %% [markdown]
 # ## The atlas
