@@ -15,11 +15,16 @@
 # The chapters before this one answer questions; here you ask them.
 # The atlas holds every model that was measured, real ones and the lab's, layer by layer and language by language, each beside its untrained twin.
 #
+# <details>
+# <summary>Reads, writes, costs</summary>
+#
 # | | |
 # |---|---|
 # | **Reads** | the tables of all models, of this sheet and published |
 # | **Writes** | nothing |
 # | **Costs** | seconds where the runs are done |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
