@@ -454,7 +454,8 @@ def test_mathjax_is_loaded_where_there_are_equations_and_nowhere_else(built_book
 def test_vega_is_loaded_where_there_are_charts_and_nowhere_else(built_book):
     for page in built_book.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        assert ("vega-bundle.js" in text) == ("vegaEmbed(" in text), page
+        assert ("atlas.js" in text) == ('id="atlas"' in text), page
+        assert ("vega-bundle.js" in text) == ("vegaEmbed(" in text or "atlas.js" in text), page
 
 
 def test_the_bundle_answers_for_the_versions_that_altair_asks_for(built_book):

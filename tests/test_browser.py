@@ -472,3 +472,134 @@ def chart_page(tmp_path):
         return page
 
     return write
+
+
+# ---- the atlas --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def atlas(built_book, visit):
+    """Open the atlas at a view."""
+
+    def opened(view: str = "", **window) -> Visit:
+        there = visit(built_book / "notebooks/13_atlas.html", **window)
+        there.page.wait_for_function("document.querySelector('#atlas output')?.textContent")
+        if view:
+            there.page.evaluate("view => { location.hash = view; }", view)
+            there.page.wait_for_function("view => location.hash.includes(view)", arg=view)
+        return there
+
+    return opened
+
+
+def drawn(page: Page) -> list[str]:
+    """Every mark and word of the atlas's figures, once they are at rest."""
+    marks = "[...document.querySelectorAll('#atlas figure:not([hidden]) svg :is(path, line, text)')]"
+    before, now = None, []
+    while before != now:
+        before = now
+        page.wait_for_timeout(400)
+        # Ticks keep the order in which they came, gradients a number and the page's address.
+        now = page.evaluate(f"{marks}.map(mark => mark.outerHTML.replace(/url\\(.*?\\)/, '')).sort()")
+    return now
+
+
+def move(page: Page, control: str, value: str) -> None:
+    """Choose from a list, or push a slider by the keyboard."""
+    at = page.locator(f"#atlas [name={control}]")
+    at.press(value) if control in ("layer", "step") else at.select_option(value)
+
+
+LAB_VIEW = "#model=bloom-m-the-labs-text&measure=SADS&layer=2&step=400"
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [("model", "bloom-s-the-labs-text"), ("measure", "LRDS"), ("layer", "ArrowRight"), ("step", "ArrowLeft")],
+)
+def test_every_control_of_the_atlas_changes_what_is_drawn_and_its_address(atlas, control, value):
+    opened = atlas(LAB_VIEW)
+    page, before = opened.page, (drawn(opened.page), opened.page.url)
+    move(page, control, value)
+    after = drawn(page), page.url
+    assert after[0] != before[0] and after[1] != before[1]
+    assert opened.wrong == []
+
+
+def test_the_address_of_an_atlas_view_brings_it_back(atlas):
+    page = atlas(f"{LAB_VIEW}&language=Hindi&with=English").page
+    move(page, "layer", "ArrowRight")
+    sent, view = page.url, drawn(page)
+    page.goto("about:blank")
+    page.goto(sent)
+    page.wait_for_function("document.querySelector('#atlas output')?.textContent")
+    assert "layer=3" in sent and drawn(page) == view
+    assert page.locator("#atlas section h3").inner_text() == "Hindi with English, layer 3, step 400"
+
+
+def test_a_language_is_chosen_by_keyboard_and_mutes_the_others_in_every_figure(atlas):
+    page = atlas(LAB_VIEW).page
+    page.locator("[data-figure=languages] summary").press("Enter")
+    hindi = page.locator("[data-figure=languages] .atlas-table button", has_text="Hindi").first
+    hindi.press("Enter")
+    assert "language=Hindi" in page.url
+    drawn(page)
+    for figure in ("layers", "steps", "languages", "pairs"):
+        marks = f"[...document.querySelectorAll('[data-figure={figure}] svg [opacity]')]"
+        opacities = page.evaluate(f"{marks}.map(mark => Number(mark.getAttribute('opacity')))")
+        assert min(opacities) < 0.3 < max(opacities), figure
+    assert page.evaluate("document.activeElement.closest('.atlas-table') !== null")
+    page.locator("#atlas [name=all]").press("Enter")
+    assert "language" not in page.url
+
+
+def test_a_chosen_cell_shows_its_sentences_in_their_own_direction_and_its_neurons(atlas):
+    page = atlas("#model=bloom-xs-12-sentences-of-world&measure=SADS&layer=1&step=100&language=Arabic").page
+    cell = page.locator("#atlas section")
+    cell.locator("td[dir=rtl][lang=ar]").first.wait_for()
+    assert cell.locator("td[lang=en]").count() == cell.locator("td[dir=rtl]").count() == 10
+    assert "key neuron" in cell.inner_text().lower()
+
+
+def test_of_text_that_is_not_ours_the_atlas_shows_the_address_alone(atlas):
+    page = atlas("#model=gemma-3-270m-pud&measure=SADS&layer=6&step=finished&language=Hindi").page
+    link = page.locator("#atlas section a")
+    link.wait_for()
+    assert link.get_attribute("href") == "https://universaldependencies.org/treebanks/hi_pud/index.html"
+    assert page.locator("#atlas section td").count() == 0
+
+
+def test_a_csv_of_the_atlas_holds_the_table_beneath_its_figure(atlas):
+    page = atlas(LAB_VIEW).page
+    with page.expect_download() as fetched:
+        page.locator("[data-figure=layers] [data-fetch=csv]").press("Enter")
+    lines = Path(fetched.value.path()).read_text(encoding="utf-8").splitlines()
+    rows = "[...document.querySelectorAll('[data-figure=layers] tr')]"
+    assert lines == page.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent).join())")
+    assert len(lines) == 7 and lines[3].startswith("layer 2,")
+
+
+@pytest.mark.parametrize(("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG")])
+def test_a_figure_of_the_atlas_is_fetched_with_the_network_off(atlas, form, start):
+    opened = atlas(LAB_VIEW)
+    with opened.page.expect_download() as fetched:
+        opened.page.locator(f"[data-figure=pairs] [data-fetch={form}]").press("Enter")
+    assert Path(fetched.value.path()).read_bytes().startswith(start)
+    assert opened.wrong == []
+
+
+def test_the_atlas_fits_a_phone_with_hundreds_of_languages(atlas):
+    view = "#model=gemma-3-270m-the-declaration&measure=translations+found&layer=5&step=finished"
+    opened = atlas(view, width=360)
+    drawn(opened.page)
+    dots = "document.querySelectorAll('[data-figure=families] .mark-symbol path').length"
+    assert opened.page.evaluate(dots) > 300
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 360
+    boxes = (
+        "[...document.querySelectorAll('#atlas .atlas-chart')].map(box => box.scrollWidth - box.clientWidth)"
+    )
+    assert max(opened.page.evaluate(boxes)) <= 0
+
+
+def test_the_atlas_weighs_less_than_three_megabytes(built_book):
+    assert (built_book / "notebooks/13_atlas.html").stat().st_size < 3e6

@@ -79,6 +79,9 @@ def settle_page(app, pagename, templatename, context, doctree) -> None:
         # Synchronous and early: the charts' own scripts run while the page is read.
         app.add_js_file(BUNDLE, priority=100)
         app.add_js_file("charts.js", priority=101)
+    if 'id="atlas"' in body:
+        app.add_js_file(BUNDLE, priority=100)
+        app.add_js_file("atlas.js", loading_method="defer")
     if EQUATION.search(body):
         app.add_js_file("equations.js", loading_method="defer")
     for group in context.get("header_buttons", []):

@@ -142,6 +142,14 @@ def by_language(languages: Iterable[str], text: str) -> str:
     return f"{text} · means over families" if pd.Series(languages).nunique() > theme.MANY else text
 
 
+def unique_names(codes: Sequence[str]) -> pd.Series:
+    """English names by code; where two languages share one, the code stands behind it."""
+    names = pd.Series({code: theme.language_name(code) for code in codes})
+    alike = names.duplicated(keep=False)
+    names[alike] = [f"{name} ({code})" for code, name in names[alike].items()]
+    return names
+
+
 def language_strips(
     table: pd.DataFrame,
     keys: Sequence[str],
@@ -169,9 +177,7 @@ def language_strips(
     """
     table = table.assign(step=SliderTable.step_of(table))
     codes = list(theme.labels(table.language))  # by family
-    names = pd.Series({code: theme.language_name(code) for code in codes})
-    alike = names.duplicated(keep=False)
-    names[alike] = [f"{name} ({code})" for code, name in names[alike].items()]
+    names = unique_names(codes)
     family = table.language.map(theme.labels(codes))
     place = [*keys, "layer", "layer_index", "step"]
     means = table.assign(label=family).groupby(["label", *place], sort=False, dropna=False)[list(values)]

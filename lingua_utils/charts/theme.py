@@ -268,17 +268,21 @@ def lingua_franca() -> alt.theme.ThemeConfig:
     }
 
 
-class _Script(json.JSONEncoder):
-    """A specification as script: a text with "</script>" in it does not end the element that it stands in.
+class ScriptSafe(json.JSONEncoder):
+    """JSON that can stand inside a script element: a text with "</script>" in it does not end the script."""
 
-    Tables, which are most of it, name their columns once and not in every row: half as many bytes.
-    """
+    def encode(self, o: object) -> str:
+        return super().encode(o).replace("<", "\\u003c")
+
+
+class _Script(ScriptSafe):
+    """A specification as script. Tables, most of it, name their columns once and not in every row."""
 
     def encode(self, o: object) -> str:
         if isinstance(o, dict):
             return "{" + ",".join(f"{self.encode(name)}:{self.encode(o[name])}" for name in o) + "}"
         if not isinstance(o, list) or not o or not isinstance(o[0], dict):
-            return super().encode(o).replace("<", "\\u003c")
+            return super().encode(o)
         columns = list(o[0])
         if len(o) < 20 or any(not isinstance(row, dict) or list(row) != columns for row in o):
             return "[" + ",".join(map(self.encode, o)) + "]"
