@@ -208,11 +208,8 @@ def declaration(language):
 parts_of = [part for part in map(part_of, texts) if part is not None]
 on_pud = findings.tables_like(PUD, results, published, ("similarity", "retrieval"))
 in_lab = findings.tables_like(LAB, results, published, ("similarity", "retrieval"))
-glue(
-    "answer",
-    Markdown(f"**{findings.finding(findings.measures(on_pud), findings.measures(in_lab))}**"),
-    show=False,
-)
+finding = findings.finding(findings.measures(on_pud), findings.measures(in_lab))
+glue("answer", Markdown(f"**{finding}**"), show=False)
 
 # %% [markdown]
 # ## The atlas
