@@ -320,7 +320,8 @@ if in_training:
 
 # %% tags=["hide-input"]
 if in_training:
-    display(draw.retrieval_by_step(retrieval[retrieval.training_seed == main.training_seed]))
+    of_seed = retrieval[retrieval.training_seed == main.training_seed]
+    display(draw.retrieval_by_step(of_seed, model=main.model_id))
 
 # %% [markdown]
 # ## The regions, through training

@@ -151,11 +151,11 @@ def test_a_moved_slider_changes_the_drawing_there_and_back(visit, chart_page, mo
     chart, control = MOVED[moved]
     opened = visit(chart_page(chart()))
     page, first = opened.page, drawing(opened.page)
-    titles = page.locator(".role-title-text").all_text_contents()
+    titles = page.locator(".role-title-subtitle").all_text_contents()
     at = page.locator(f".vega-bindings input[name={control}]").input_value()
     set_control(page, control, 1)
     assert changes(page, first)
-    assert page.locator(".role-title-text").all_text_contents() != titles
+    assert page.locator(".role-title-subtitle").all_text_contents() != titles
     there = drawing(page)
     set_control(page, control, at)
     assert changes(page, there)
@@ -172,10 +172,10 @@ def test_the_sentence_map_opens_the_book_and_answers_its_slider(built_book, visi
     assert changes(page, before)
 
 
-def test_the_sentence_map_is_coloured_by_meaning_when_asked(visit, chart_page):
+def test_the_sentence_map_is_coloured_by_language_when_asked(visit, chart_page):
     page = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus()))).page
     before = drawing(page)
-    page.locator("input[name=colour_by][value=meaning]").check()
+    page.locator("input[name=colour_by][value=language]").check()
     assert changes(page, before)
 
 

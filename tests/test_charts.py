@@ -26,6 +26,7 @@ from lingua_utils.charts import (
     theme,
 )
 from lingua_utils.charts import corpus as corpus_charts
+from lingua_utils.charts import parts as chart_parts
 from lingua_utils.charts.parts import MAX_ROWS, SliderTable
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
@@ -236,7 +237,19 @@ def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
 def test_retrieval_is_drawn_beside_chance():
     assert '"field": "chance"' in fields(drawn("retrieval_by_step"))
     assert '"field": "chance"' in fields(drawn("retrieval_by_depth"))
-    assert "chance 0.01" in fields(drawn("retrieval_map"))
+    assert "chance 1.0%" in fields(drawn("retrieval_map"))
+
+
+def test_retrieval_by_step_stands_on_what_the_untrained_model_finds():
+    rows = rows_of(drawn("retrieval_by_step")).set_index(["layer", "kind", "step"])
+    assert rows.untrained["1", "all", 600] == rows.accuracy["1", "all", 0]
+    assert '"field": "untrained"' in fields(drawn("retrieval_by_step"))
+
+
+def test_retrieval_by_step_opens_with_the_model_asked_for():
+    chart = evolution.retrieval_by_step(fake_tables.retrieval(MODELS), model=MODELS[1])
+    [chosen] = [p for p in chart.to_dict()["params"] if p["name"] == "chosen_model"]
+    assert chosen["value"] == "bloom-m-monolingual"
 
 
 def test_retrieval_by_step_is_the_mean_over_language_pairs():
@@ -274,6 +287,51 @@ def test_the_sentence_map_holds_every_point_at_every_layer_and_step():
             assert record["x_at"][index][at] == pytest.approx(wanted, abs=5e-4)
     parameters = {parameter["name"] for parameter in chart.to_dict()["params"]}
     assert parameters >= {"step_at", "layer_at", "colour_by"}
+
+
+def test_the_sentence_map_tells_ten_sentences_apart_by_colour_and_leaves_the_others_pale():
+    chart = evolution.sentence_map(fake_tables.projection())
+    parameters = {
+        parameter["name"]: parameter["value"]
+        for parameter in chart.to_dict()["params"]
+        if "value" in parameter
+    }
+    assert parameters["colour_by"] == "meaning"
+    assert len(parameters["called"]) == evolution.IN_COLOUR < 20
+    scale = chart.to_dict()["encoding"]["color"]["scale"]
+    assert (
+        dict(zip(scale["domain"], scale["range"], strict=True))[evolution.OTHER_SENTENCES] == theme.BASELINE
+    )
+
+
+def test_the_sentence_map_opens_where_translations_are_nearest():
+    table = fake_tables.projection()
+    centres = table.groupby(["layer", "step", "sentence"])[["x", "y"]].transform("mean")
+    drawn_together = (table.layer == "2") & (table.step == table.step.max())
+    table.loc[drawn_together, ["x", "y"]] = centres[drawn_together]
+    parameters = {p["name"]: p.get("value") for p in evolution.sentence_map(table).to_dict()["params"]}
+    assert parameters["layer_at_names"][parameters["layer_at"]] == "2"
+
+
+def test_translations_in_one_place_are_near_and_sentences_anywhere_are_not():
+    generator = np.random.default_rng(0)
+    table = fake_tables.grid(layer=(("0", 0),), step=(0, 1), language=range(10), sentence=range(200))
+    table[["x", "y"]] = generator.normal(size=(len(table), 2))
+    together = table.step == 1
+    table.loc[together, ["x", "y"]] = table.groupby(["step", "sentence"])[["x", "y"]].transform("mean")[
+        together
+    ]
+    near = evolution.nearness(table).set_index("step").nearness
+    assert near[0] == pytest.approx(1, abs=0.02) and near[1] == 0
+
+
+def test_a_sentence_is_shown_with_all_its_translations():
+    texts = corpus()
+    parameters = {
+        p["name"]: p.get("value")
+        for p in evolution.sentence_map(fake_tables.projection(), texts).to_dict()["params"]
+    }
+    assert parameters["said"]["7"] == {theme.language_name(code): "a sentence" for code in DEFAULT_LANGUAGES}
 
 
 def test_the_sentence_map_of_a_full_lab_stays_small():
@@ -464,6 +522,44 @@ def test_any_number_of_names_gets_as_many_colours():
     scale = theme.series_scale(names)
     assert len(set(scale.range)) == len(names)
     assert scale.range[: len(theme.RULES)] == list(theme.RULES.values())
+
+
+def lightness(colour: str) -> float:
+    return theme.relative_luminance(tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)))
+
+
+def test_the_default_languages_are_not_too_dark_for_the_dark_theme():
+    for colour in theme.language_colours(DEFAULT_LANGUAGES).values():
+        assert (lightness(colour) + 0.05) / (0.006 + 0.05) >= 3.8, colour
+
+
+def test_the_first_and_the_last_tick_have_a_label_and_labels_have_room():
+    steps = pd.Series([0, 16, 32, 64, 100, 200, 300, 400, 600, 800])
+    axis = chart_parts.step_axis(steps).to_dict()["axis"]
+    assert axis["values"] == steps.tolist()
+    assert axis["labelExpr"].startswith("indexof([0, 32, 100, 200, 800]")
+    assert "'0', '3', '5', '7'" in chart_parts.layer_axis(map(str, range(18))).to_dict()["axis"]["labelExpr"]
+    assert "'17']" in chart_parts.layer_axis(map(str, range(18))).to_dict()["axis"]["labelExpr"]
+
+
+def test_a_slider_says_the_step_and_not_its_count(chart):
+    parameters = {parameter["name"]: parameter for parameter in chart.to_dict().get("params", [])}
+    for name, parameter in parameters.items():
+        if parameter.get("bind", {}).get("input") == "range":
+            assert len(parameters[f"{name}_names"]["value"]) == parameter["bind"]["max"] + 1
+
+
+def test_what_the_sliders_stand_at_is_said_below_the_title():
+    [*_, patch] = drawn("retrieval_map").to_dict()["usermeta"]["embedOptions"]["patch"]
+    assert patch["path"] == "/title/subtitle"
+    assert "'step 1,200'" in patch["value"]["signal"] and "'layer 2'" in patch["value"]["signal"]
+
+
+def test_a_title_is_broken_into_lines_that_a_phone_shows_whole(chart):
+    title = chart.to_dict()["title"]
+    narrow = title["text"]["expr"].partition(" : ")[2] if isinstance(title["text"], dict) else title["text"]
+    lines = json.loads(narrow) + title.get("subtitle", []) if isinstance(narrow, str) else narrow
+    assert max(map(len, lines)) <= 48
 
 
 @pytest.mark.parametrize("background", [1.0, 0.0060], ids=["light", "dark"])

@@ -1,12 +1,17 @@
 """Chapter 08: one model through its training, beside its control."""
 
+import json
+import textwrap
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
+
+IN_COLOUR = 10  # sentences of the map that are told apart by colour
+OTHER_SENTENCES = "other sentences"
 
 
 def scores_by_step(similarity: pd.DataFrame, scale: str = "standardised") -> alt.FacetChart | alt.LayerChart:
@@ -38,7 +43,7 @@ def scores_by_step(similarity: pd.DataFrame, scale: str = "standardised") -> alt
         chart = parts.by_score(chart, height=parts.HEIGHT)
     return parts.finish(
         chart,
-        alt.Title("The two scores through training", subtitle=f"{scale} · {parts.BANDS}"),
+        alt.Title(titles.scores_by_step(table), subtitle=f"{scale} · all layers together · {parts.BANDS}"),
         f"LRDS and SADS of {', '.join(models)} at {rows.step.nunique()} training steps, with 95 % intervals "
         "and the band of both scores when sentences are shuffled.",
         *kinds,
@@ -69,7 +74,7 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "standardised") -> alt
             parts.chart_of(rows, model, kind)
             .mark_rect()
             .encode(
-                alt.X("step:O", title="training step", axis=alt.Axis(labelAngle=-45, labelOverlap=True)),
+                alt.X("step:O", title="training step", axis=alt.Axis(labelAngle=-45, labelOverlap=False)),
                 alt.Y("layer:N", title="layer", sort=layers),
                 parts.shade(score, score.upper(), scheme, limits),
                 parts.tips("model", "layer", step=",", **{score: ".3f"}),
@@ -83,7 +88,7 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "standardised") -> alt
 
     return parts.finish(
         parts.fold((panel("lrds", "oranges") | panel("sads", "blues")).resolve_scale(color="independent")),
-        alt.Title("The two scores in each layer through training", subtitle=scale),
+        alt.Title(titles.layer_step_map(table), subtitle=scale),
         f"Two heat maps, LRDS and SADS, for {rows.layer_index.nunique()} layers at {rows.step.nunique()} "
         "training steps.",
         *models,
@@ -102,6 +107,7 @@ def sads_above_limit(similarity: pd.DataFrame) -> alt.FacetChart:
     """
     columns = ["layer", "layer_index", "sads", "sads_low", "sads_high", "sads_null_limit"]
     rows = parts.with_steps(similarity, columns).sort_values(["layer_index", "step"], kind="stable")
+    title = titles.sads_above_limit(rows)
     rows = rows[["layer", "step", *columns[2:]]].rename(columns={"sads_low": "low", "sads_high": "high"})
     drawn = parts.lines(
         parts.chart_of(rows),
@@ -115,7 +121,7 @@ def sads_above_limit(similarity: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.fold(drawn.facet(panels, columns=2)),
         alt.Title(
-            "Meaning, layer by layer",
+            title,
             subtitle="standardised · bands: 95 % · dashed: limit for all layers and checkpoints together",
         ),
         f"SADS in {rows.layer.nunique()} layers at {rows.step.nunique()} training steps, with the limit that "
@@ -155,7 +161,7 @@ def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.fold(drawn.facet(panels, columns=2).resolve_scale(y="independent")),
         alt.Title(
-            "With and without lines in which two languages meet",
+            titles.models_side_by_side(rows),
             subtitle="mean over training seeds · bands: from the least to the most · dashed: null or chance",
         ),
         f"{rows.outcome.nunique()} outcomes of {rows.model.nunique()} models at {rows.step.nunique()} steps.",
@@ -172,7 +178,8 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
         neurons.
     """
     numbers = ["selectivity", "low", "high", "control"]
-    rows = parts.with_names(parts.with_steps(selectivity, ["language", *numbers]), "language")
+    table = parts.with_steps(selectivity, ["language", *numbers])
+    rows = parts.with_names(table, "language")
     rows = parts.averaged(rows, ["language", "step"], numbers)
     chart = parts.lines(
         parts.chart_of(rows[["language", "step", "selectivity", "low", "high", "control"]]),
@@ -185,57 +192,90 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=parts.HEIGHT),
         alt.Title(
-            "What silencing a region costs, through training", subtitle="bands: 95 % · dashed: random neurons"
+            titles.selectivity_by_step(table), subtitle="bands: 95 % intervals · dashed: random neurons"
         ),
         f"Selectivity of silencing at {rows.step.nunique()} training steps, beside random neurons.",
     )
 
 
-def retrieval_by_step(retrieval: pd.DataFrame, layer: str | None = None) -> alt.FacetChart | alt.LayerChart:
-    """How often a sentence's translation is its nearest neighbour, against the training step and chance.
+def retrieval_by_step(
+    retrieval: pd.DataFrame, layer: str | None = None, model: str | None = None
+) -> alt.LayerChart:
+    """How often a sentence's translation is its nearest neighbour, against the training step.
 
-    The line is the mean over language pairs, the band their middle half, the dashed line chance.
+    The line is the mean over language pairs, the band their middle half; dashed is what the untrained model
+    finds, and dotted is chance. Lists choose the model and the layer.
 
     Parameters
     ----------
     retrieval : DataFrame
-        Collated ``retrieval`` tables; several models get a panel each.
+        Collated ``retrieval`` tables.
     layer : str, optional
         Layer shown first; the one with the highest mean at the last step when not given.
+    model : str, optional
+        ``model_id`` shown first; the first of the table when not given.
     """
     table = parts.with_steps(retrieval, ["layer", "layer_index", "kind", "accuracy", "chance"])
     table = table.sort_values(["step", "layer_index"], kind="stable")
     rows = parts.mean_over_pairs(table, ["model", "step", "layer_index", "layer", "kind"])
+    curve = ["model", "layer", "kind"]
+    untrained = rows[rows.step == 0].set_index(curve).accuracy.rename("untrained")
+    rows = rows.join(untrained, on=curve)
+    names = sorted(rows.model.unique(), key=lambda name: (name != parts.short(model or ""), name))
+    first = rows[rows.model == names[0]]
     if layer is None:
-        layer = rows[rows.step == rows.step.max()].groupby("layer").accuracy.mean().idxmax()
+        layer = first[first.step == first.step.max()].groupby("layer").accuracy.mean().idxmax()
+    models, of_model = parts.choice("model", names)
     layers, at_layer = parts.choice("layer", list(rows.layer.unique()), first=layer)
-    models = list(dict.fromkeys(table.model))
-    drawn = parts.lines(
-        parts.chart_of(rows, at_layer),
-        parts.step_axis(rows.step),
-        alt.Y("accuracy:Q", title="accuracy"),
-        parts.series_colour(rows, "kind", "sentences"),
-        parts.tips("model", "kind", step=",", accuracy=".2f", chance=".3f"),
-        null="chance",
-    )
-    if len(models) == 1:
-        chart = drawn.properties(width="container", height=parts.HEIGHT)
-    else:
-        panels = alt.Facet("model:N", title=None, sort=models)
-        chart = parts.fold(drawn.properties(width=parts.PANEL, height=parts.HEIGHT).facet(panels, columns=2))
+    base, x = parts.chart_of(rows.drop(columns="layer_index"), of_model, at_layer), parts.step_axis(rows.step)
+    colour = parts.series_colour(rows, "kind", "sentences")
+    tooltip = parts.tips("model", "kind", step=",", accuracy=".1%", untrained=".1%", chance=".1%")
+    y = parts.share_axis(alt.Y, "accuracy", "translations found", domainMin=0)
+    dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
+    chart = parts.lines(base, x, y, colour, tooltip, null="untrained") + dotted.encode(x, alt.Y("chance:Q"))
     return parts.finish(
-        chart,
-        alt.Title("Finding the translation among all sentences", subtitle=parts.PAIR_BANDS),
-        f"Accuracy of cross-lingual retrieval for {', '.join(models)} at {rows.step.nunique()} training "
-        "steps, by kind of sentence, with chance.",
+        chart.properties(width="container", height=parts.HEIGHT),
+        alt.Title(
+            titles.retrieval_by_step(first, layer),
+            subtitle="bands: middle half of the language pairs · dashed: untrained · dotted: chance",
+        ),
+        f"Accuracy of cross-lingual retrieval for {', '.join(names)} at {rows.step.nunique()} training "
+        "steps, by kind of sentence, with what the untrained model finds and chance.",
+        *models,
         *layers,
     )
 
 
-def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None = None) -> alt.Chart:
-    """Sentences as points in a plane: sliders for step and layer, colour by language or by meaning.
+def nearness(projection: pd.DataFrame) -> pd.DataFrame:
+    """How far apart translations lie on each map, as a share of how far any two sentences do.
 
-    Pointing at a sentence shows it and its translations and dims the others.
+    Parameters
+    ----------
+    projection : DataFrame
+        ``layer``, ``layer_index``, ``step``, ``language``, ``sentence``, ``x``, ``y``.
+
+    Returns
+    -------
+    DataFrame
+        ``nearness`` of each ``layer`` and ``step``: a ratio of root mean squares, 1 where meaning plays no
+        part in where a sentence lies, 0 where it decides it.
+    """
+    place = ["layer", "layer_index", "step"]
+    at = projection.groupby(place, sort=False)
+    squares = {}
+    for name, groups in (("whole", at), ("within", projection.groupby([*place, "sentence"], sort=False))):
+        apart = projection[["x", "y"]] - groups[["x", "y"]].transform("mean")
+        squares[name] = (apart**2).sum(axis=1).groupby([projection[key] for key in place], sort=False).sum()
+    languages = at.language.nunique()
+    ratio = squares["within"] / squares["whole"] * languages / (languages - 1)
+    return np.sqrt(ratio).rename("nearness").reset_index()
+
+
+def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None = None) -> alt.Chart:
+    """Sentences as points in a plane: sliders for step and layer, colour by meaning or by language.
+
+    By meaning ten sentences are in colour and the others pale. Pointing at a sentence, or tapping it, shows
+    it with its translations and dims the others.
 
     Parameters
     ----------
@@ -246,7 +286,7 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
     texts : ParallelCorpus, optional
         Where the sentences are read: anything with ``languages`` and ``texts`` [language][sentence].
     layer : str, optional
-        Layer shown first; the first in order ("all" where there is one) when not given.
+        Layer shown first; that in which translations are nearest at the last step when not given.
 
     Raises
     ------
@@ -268,62 +308,92 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
         "extent", "layer_index", "step", aggfunc="max", dropna=False
     )
     fitted = widest.clip(lower=1e-6).round(6).fillna(1).to_numpy().tolist()
+    near = nearness(rows)
+    if layer is None:
+        last = near[near.step == near.step.max()]
+        layer = str(last.layer[last.nearness.idxmin()])
 
     languages = list(dict.fromkeys(projection.language))
     names = [theme.language_name(code) for code in languages]
     meanings = sorted(int(sentence) for sentence in projection.sentence.unique())
+    spaced = np.linspace(0, len(meanings) - 1, min(IN_COLOUR, len(meanings))).round().astype(int)
+    in_colour = [meanings[at] for at in spaced]
+    called = {str(meaning): f"meaning {meaning}" for meaning in in_colour}
+    said: dict[str, dict[str, str]] = {}
+    if texts is not None:
+        of = {
+            name: texts.texts[texts.languages.index(code)]
+            for code, name in zip(languages, names, strict=True)
+        }
+        said = {str(meaning): {name: text[meaning] for name, text in of.items()} for meaning in meanings}
+        told = of.get("English", next(iter(of.values())))
+        called = {key: textwrap.shorten(f"{key}: {told[int(key)]}", 38, placeholder=" …") for key in called}
     for record in table.records:
-        code = record["language"]
-        record["language"] = theme.language_name(code)
-        if texts is not None:
-            record["text"] = texts.texts[texts.languages.index(code)][record["sentence"]]
-    colours = [
-        *theme.language_colours(languages).values(),
-        *(theme.hue_colour(number * 0.618034, 0.7) for number in range(len(meanings))),
-    ]
+        record["language"] = theme.language_name(record["language"])
+    hues = [theme.hue_colour(number / len(in_colour), 0.75) for number in range(len(in_colour))]
+    colours = [*theme.language_colours(languages).values(), *hues, theme.BASELINE]
     colour_by = alt.param(
         name="colour_by",
-        value="language",
-        bind=alt.binding_radio(options=["language", "meaning"], name="colour by "),
+        value="meaning",
+        bind=alt.binding_radio(options=["meaning", "language"], name="colour by "),
     )
     fit = alt.param(name="fit", value=False, bind=alt.binding_checkbox(name="fit each view "))
-    hover = alt.selection_point(name="hover", fields=["sentence"], on="pointerover", clear="pointerout")
+    # A finger leaves what it has tapped; only a mouse takes its choice with it.
+    clear = "pointerout[event.pointerType === 'mouse']"
+    hover = alt.selection_point(name="hover", fields=["sentence"], on="pointerover", clear=clear)
     plain = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     plane = alt.Scale(domain=[-1.05, 1.05], nice=False)
+    pale = alt.datum.colour == OTHER_SENTENCES
+    legend = [json.dumps(shown, ensure_ascii=False) for shown in (names, [*called.values(), OTHER_SENTENCES])]
     chart = (
         table.chart()
         .transform_calculate(
             extent=f"fit ? {fitted}[layer_at][step_at] : 1",
             x=f"{table.pick('x')} / datum.extent",
             y=f"{table.pick('y')} / datum.extent",
-            colour="colour_by == 'language' ? datum.language : 'meaning ' + datum.sentence",
+            colour="colour_by == 'language' ? datum.language : "
+            f"called[toString(datum.sentence)] || '{OTHER_SENTENCES}'",
         )
         .transform_filter("isValid(datum.x)")
-        .mark_circle()
+        .mark_circle(
+            tooltip=alt.expr(
+                "merge({language: datum.language, meaning: datum.sentence}, said[datum.sentence])"
+            )
+        )
         .encode(
             alt.X("x:Q", title="first component", scale=plane, axis=plain),
             alt.Y("y:Q", title="second component", scale=plane, axis=plain),
             alt.Color(
                 "colour:N",
-                title="language",
-                scale=alt.Scale(domain=names + [f"meaning {m}" for m in meanings], range=colours),
-                legend=theme.language_legend(values=names),
+                title=None,
+                scale=alt.Scale(domain=[*names, *called.values(), OTHER_SENTENCES], range=colours),
+                legend=theme.language_legend(
+                    values=alt.expr(f"colour_by == 'language' ? {' : '.join(legend)}")
+                ),
             ),
-            opacity=alt.when(hover).then(alt.value(0.85)).otherwise(alt.value(0.08)),
-            size=alt.when(hover, empty=False).then(alt.value(130)).otherwise(alt.value(48)),
-            tooltip=[
-                *parts.tips(*([] if texts is None else ["text"]), "language"),
-                alt.Tooltip("sentence:O", title="meaning"),
-            ],
+            opacity=alt.when(hover, empty=False)
+            .then(alt.value(0.95))
+            .when(hover, pale)
+            .then(alt.value(0.3))
+            .when(hover)
+            .then(alt.value(0.85))
+            .otherwise(alt.value(0.08)),
+            size=alt.when(hover, empty=False)
+            .then(alt.value(130))
+            .when(pale)
+            .then(alt.value(22))
+            .otherwise(alt.value(52)),
         )
         .properties(width="container", height=430)
     )
     return parts.finish(
         chart,
-        table.title("Where the sentences lie"),
+        titles.sentence_map(near),
         f"Map of {len(meanings)} sentences in {len(names)} languages by their activations in two dimensions, "
         f"for {len(table.layers)} layers and {len(table.steps)} checkpoints.",
         *(hover, *table.sliders(layer), colour_by, fit),
+        *(alt.param(name=name, value=value) for name, value in (("called", called), ("said", said))),
+        state=table.state(),
     )
 
 
@@ -342,19 +412,20 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
         neurons=("count", "mean"), low=("count", "min"), high=("count", "max"), expected=("expected", "mean")
     )
     rows = rows.reset_index()
-    drawn = parts.lines(
-        parts.chart_of(rows),
-        parts.step_axis(rows.step),
+    base, x, colour = parts.chart_of(rows), parts.step_axis(rows.step), parts.series_colour(rows, "model")
+    numbers = dict.fromkeys(("neurons", "low", "high", "expected"), ".1f")
+    dashed = base.mark_line(strokeDash=[4, 4], strokeWidth=1.2)
+    drawn = dashed.encode(x, alt.Y("expected:Q"), colour) + base.mark_line(point=True).encode(
+        x,
         alt.Y("neurons:Q", title="key neurons of a language"),
-        parts.series_colour(rows, "model"),
-        parts.tips("model", "rule", step=",", neurons=".1f", expected=".1f"),
-        null="expected",
+        colour,
+        tooltip=parts.tips("model", "rule", step=",", **numbers),
     )
     return parts.finish(
         parts.by_rule(drawn.properties(width=205, height=200), rows).resolve_scale(y="independent"),
         alt.Title(
-            "Size of the regions through training",
-            subtitle="mean and range over languages · dashed: shuffled languages",
+            titles.region_size_by_step(rows),
+            subtitle="means over languages · dashed: shuffled languages",
         ),
         "Number of key neurons of a language against training step, for each rule, with chance.",
     )
@@ -372,22 +443,27 @@ def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
     columns = ["asked", "training_seed", "sads", "accuracy", "low", "high", "chance"]
     rows = parts.with_steps(points, columns)[["model", "step", *columns]]
     tasks = list(dict.fromkeys(rows.asked))
-    lists, task = parts.choice(
-        "asked", tasks, first="translation" if "translation" in tasks else tasks[0], label="task"
-    )
+    shown = "translation" if "translation" in tasks else tasks[0]
+    lists, task = parts.choice("asked", tasks, first=shown, label="task")
     base = parts.chart_of(rows, task)
     x = alt.X("sads:Q", title=parts.SCORES["sads"])
     y = parts.share_axis(alt.Y, "accuracy", "mean accuracy", domain=[0, 1])
     colour = parts.series_colour(rows, "model")
     tooltip = parts.tips("model", "training_seed", step=",", sads=".3f", accuracy=".1%", chance=".0%")
     chart = alt.layer(
-        base.mark_rule(opacity=0.5).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_line(opacity=0.4, strokeWidth=1.2).encode(
+            x, y, colour, alt.Detail("training_seed:N"), alt.Order("step:Q")
+        ),
+        base.mark_rule(opacity=0.4).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_point(size=60).encode(x, y, colour, tooltip=tooltip),
         base.mark_rule(strokeDash=[4, 4], color=theme.INK).encode(alt.Y("chance:Q")),
     )
     return parts.finish(
         chart.properties(width="container", height=parts.HEIGHT),
-        alt.Title("Accuracy and alignment", subtitle="a point per checkpoint · dashed: chance"),
+        alt.Title(
+            titles.accuracy_against_sads(rows, shown),
+            subtitle="a point per checkpoint, joined in the order of training · dashed: chance",
+        ),
         f"Mean accuracy against SADS at {len(rows)} checkpoints of {rows.model.nunique()} models, by task.",
         *lists,
     )
