@@ -334,7 +334,7 @@ counts = tables_of("region_counts") if "regions" in stages else None
 
 # %% tags=["hide-input"]
 if counts is not None and in_training:
-    display(draw.region_size_by_step(counts))
+    display(draw.region_size_by_step(counts, model=main.model_id))
 
 # %% tags=["hide-input"]
 if counts is not None:
@@ -400,7 +400,7 @@ if accuracy is not None and in_training:
 
 # %% tags=["hide-input"]
 if accuracy is not None and in_training:
-    display(draw.accuracy_against_sads(both))
+    display(draw.accuracy_against_sads(both, model=main.model_id))
 
 # %% tags=["hide-input"]
 if accuracy is not None and in_training:

@@ -221,7 +221,7 @@ def retrieval_by_step(
     curve = ["model", "layer", "kind"]
     untrained = rows[rows.step == 0].set_index(curve).accuracy.rename("untrained")
     rows = rows.join(untrained, on=curve)
-    names = sorted(rows.model.unique(), key=lambda name: (name != parts.short(model or ""), name))
+    names = sorted(rows.model.unique(), key=lambda name: name != _first(rows, model))
     first = rows[rows.model == names[0]]
     if layer is None:
         layer = first[first.step == first.step.max()].groupby("layer").accuracy.mean().idxmax()
@@ -244,6 +244,11 @@ def retrieval_by_step(
         *models,
         *layers,
     )
+
+
+def _first(rows: pd.DataFrame, model: str | None) -> str:
+    """The short name of a model, or of the first in a table."""
+    return parts.short(model) if model else rows.model.iloc[0]
 
 
 def nearness(projection: pd.DataFrame) -> pd.DataFrame:
@@ -367,8 +372,9 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
                 "colour:N",
                 title=None,
                 scale=alt.Scale(domain=[*names, *called.values(), OTHER_SENTENCES], range=colours),
-                legend=theme.language_legend(
-                    values=alt.expr(f"colour_by == 'language' ? {' : '.join(legend)}")
+                legend=alt.Legend(
+                    columns=alt.expr(f"{parts.WIDE} ? (colour_by == 'language' ? 5 : 2) : 1"),
+                    values=alt.expr(f"colour_by == 'language' ? {' : '.join(legend)}"),
                 ),
             ),
             opacity=alt.when(hover, empty=False)
@@ -397,13 +403,15 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
     )
 
 
-def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
+def region_size_by_step(counts: pd.DataFrame, model: str | None = None) -> alt.FacetChart:
     """Mean number of key neurons of a language against the training step, and by chance, for every rule.
 
     Parameters
     ----------
     counts : DataFrame
         Collated ``region_counts`` of one or several models.
+    model : str, optional
+        ``model_id`` that the title speaks of; the first of the table when not given.
     """
     table = parts.split_stacks(parts.with_steps(counts, ["rule", "layer", "language", "count", "expected"]))
     keys = ["model", "rule", *parts.stack_keys(table), "step"]
@@ -424,14 +432,14 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.by_rule(drawn.properties(width=205, height=200), rows).resolve_scale(y="independent"),
         alt.Title(
-            titles.region_size_by_step(rows),
+            titles.region_size_by_step(rows, _first(rows, model)),
             subtitle="means over languages · dashed: shuffled languages",
         ),
         "Number of key neurons of a language against training step, for each rule, with chance.",
     )
 
 
-def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
+def accuracy_against_sads(points: pd.DataFrame, model: str | None = None) -> alt.LayerChart:
     """Mean accuracy over languages against SADS: a point per model, seed and checkpoint, with chance.
 
     Parameters
@@ -439,6 +447,8 @@ def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
     points : DataFrame
         ``model_id``, ``training_seed``, ``step``, ``asked``, ``sads``, ``accuracy``, ``low``, ``high``,
         ``chance``.
+    model : str, optional
+        ``model_id`` that the title speaks of; the first of the table when not given.
     """
     columns = ["asked", "training_seed", "sads", "accuracy", "low", "high", "chance"]
     rows = parts.with_steps(points, columns)[["model", "step", *columns]]
@@ -461,7 +471,7 @@ def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=parts.HEIGHT),
         alt.Title(
-            titles.accuracy_against_sads(rows, shown),
+            titles.accuracy_against_sads(rows, _first(rows, model)),
             subtitle="a point per checkpoint, joined in the order of training · dashed: chance",
         ),
         f"Mean accuracy against SADS at {len(rows)} checkpoints of {rows.model.nunique()} models, by task.",

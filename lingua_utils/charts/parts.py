@@ -94,12 +94,11 @@ def finish(
     if isinstance(title.text, str):
         title.text = alt.expr(_broken(title.text, "title"))
     below = "" if title.subtitle is alt.Undefined else title.subtitle
-    if isinstance(below, str):
-        if below:
-            title.subtitle = textwrap.wrap(below, LETTERS["subtitle"][1])
-        if state:
-            signal = {"signal": _broken(below, "subtitle", first=state)}
-            chart = patched(chart, {"op": "add", "path": "/title/subtitle", "value": signal})
+    if isinstance(below, str) and (below or state):
+        # Vega-Lite takes no expression here; an image made without a browser has the lines of a phone.
+        title.subtitle = textwrap.wrap(below, LETTERS["subtitle"][1]) or alt.Undefined
+        signal = {"signal": _broken(below, "subtitle", first=state)}
+        chart = patched(chart, {"op": "add", "path": "/title/subtitle", "value": signal})
     return chart.add_params(*parameters).properties(title=title, description=description)
 
 
@@ -339,14 +338,14 @@ def in_squares(
     field: str,
     n_columns: int,
     pale: str,
-    ink: str = theme.INK,
+    ink: str = "currentColor",
     number: str = ".0f",
     width: str | int = "width",
 ) -> alt.Chart:
     """A number in each square of a map, where squares are wide enough to read it.
 
-    ``pale`` is a Vega condition of squares on which the number has this ink; on others it is white. ``width``
-    is that of the map, in pixels or as a Vega expression.
+    ``pale`` is a Vega condition of squares on which the number has this ink, by default the page's own; on
+    others it is white. ``width`` is that of the map, in pixels or as a Vega expression.
     """
     colour = alt.when(pale).then(alt.value(ink)).otherwise(alt.value("#ffffff"))
     square = f"{width} / {n_columns}"
@@ -384,7 +383,7 @@ def diverging(
 
 def _strip_legend(number: str) -> alt.Legend:
     """A legend as a strip, short enough for a phone."""
-    return alt.Legend(gradientLength=alt.expr(f"{WIDE} ? 170 : 120"), format=number, tickCount=3)
+    return alt.Legend(gradientLength=alt.expr(f"{WIDE} ? 170 : 120"), format=number, tickCount=2)
 
 
 def _faded(colour: str) -> str:
@@ -566,7 +565,7 @@ def silenced_beside_control(
         squares = chart_of(rows, rule, *filters).mark_rect(stroke=theme.RULE)
         tooltips = [*tips("rule", "region_language", "text_language"), *tooltip]
         squares = squares.encode(x, y, colour(value), tooltip=tooltips)
-        return alt.layer(squares, *marked).properties(width=190, height=190)
+        return alt.layer(squares, *marked).properties(width=190, height=230)
 
     marked = chart_of(rows, rule, *filters, "datum.above").encode(x, y)
     numbers = in_squares(marked, "number", len(names), pale, width=190)

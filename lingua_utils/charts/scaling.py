@@ -147,7 +147,13 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
             "n_parameters:Q",
             title="parameters (log scale)",
             scale=alt.Scale(type="log", nice=False, padding=20),
-            axis=alt.Axis(format="~s", labelExpr="replace(datum.label, 'G', 'B')", tickCount=5, grid=False),
+            axis=alt.Axis(
+                format="~s",
+                labelExpr="replace(datum.label, 'G', 'B')",
+                tickCount=5,
+                grid=False,
+                labelOverlap=True,
+            ),
         )
     )
     colour = parts.series_colour(rows, "model_type", "type of model")

@@ -232,7 +232,7 @@ def mean_cosines(cosines: pd.DataFrame) -> alt.FacetChart:
             parts.shade("cosine", "mean cosine", "viridis", limits),
             parts.tips("source", "target", "pair", cosine=".3f"),
         )
-        .properties(width=200, height=200)
+        .properties(width=190, height=230)
     )
     panels = alt.Facet("pair:N", title=None, sort=list(pairs.values()))
     return parts.finish(

@@ -71,7 +71,7 @@ def accuracy_by_direction(directions: pd.DataFrame) -> alt.HConcatChart:
         squares = base.mark_rect().encode(parts.shade("accuracy", "right answers", "viridis", [0, 1], "%"))
         numbers = parts.in_squares(base, "percent", len(names), "datum.accuracy > 0.6", "#111111", width=190)
         chance = f"{task.capitalize()} (chance {of_task.chance.iloc[0]:.0%})"
-        return (squares + numbers).properties(width=190, height=190, title=chance)
+        return (squares + numbers).properties(width=190, height=230, title=chance)
 
     panels = [panel(task, of_task) for task, of_task in rows.groupby("asked", sort=False)]
     return parts.finish(

@@ -60,6 +60,11 @@ def _layer(table: pd.DataFrame, layer: str) -> str:
     return f"{name} of {table.layer[table.layer != ALL].nunique()}" if name.startswith("layer") else name
 
 
+def _milli(value: float) -> str:
+    """To three decimals, with no minus before a zero."""
+    return f"{round(value, 3) + 0:.3f}"
+
+
 def _ends(values: pd.Series) -> tuple:
     """Where values are highest, and where lowest."""
     return values.idxmax(), values.idxmin()
@@ -75,9 +80,8 @@ def loss_by_language(losses: pd.DataFrame, measure: str, unit: str) -> str:
     most, least = _ends(last)
     return (
         f"Held-out text costs {means.iloc[0]:.1f} {unit} at step {means.index[0]:,} and "
-        f"{means.iloc[-1]:.1f} at step "
-        f"{means.index[-1]:,}: most in {_name(most)}, {last[most]:.1f}, least in {_name(least)}, "
-        f"{last[least]:.1f}"
+        f"{means.iloc[-1]:.1f} at step {means.index[-1]:,}: most in {_name(most)}, {last[most]:.1f}, least "
+        f"in {_name(least)}, {last[least]:.1f}"
     )
 
 
@@ -117,8 +121,8 @@ def scores_by_layer(similarity: pd.DataFrame, scale: str = OWN_SCALE) -> str:
     peak, trough = rows.loc[rows.sads.idxmax()], rows.loc[rows.lrds.idxmin()]
     return (
         f"Sentences are most alike by meaning in {_layer(rows, peak.layer)}: SADS {peak.sads:.2f} "
-        f"({peak.sads_low:.2f} to {peak.sads_high:.2f}), shuffled {peak.sads_null:.2f}; "
-        f"least alike by language in layer {trough.layer}: LRDS {trough.lrds:.2f}"
+        f"({peak.sads_low:.2f} to {peak.sads_high:.2f}), shuffled {peak.sads_null:.2f}; least alike by "
+        f"language in layer {trough.layer}: LRDS {trough.lrds:.2f}"
     )
 
 
@@ -129,8 +133,8 @@ def scores_by_scale(similarity: pd.DataFrame, scales: pd.DataFrame) -> str:
     at = _of(_of(similarity, "kind", ALL), "layer", ruled.layer)
     told = [f"{row.sads:.2f} {row.scale}" for row in at.itertuples()]
     return (
-        f"In {_layer(held, ruled.layer)} three neurons hold {ruled.top_three:.0%} of the variance, "
-        f"and SADS is {_join(told)}"
+        f"In {_layer(held, ruled.layer)} three neurons hold {ruled.top_three:.0%} of the variance, and "
+        f"SADS is {_join(told)}"
     )
 
 
@@ -151,8 +155,8 @@ def variance_shares(variance: pd.DataFrame) -> str:
     meaning, language = rows.loc[rows.meaning.idxmax()], rows.loc[rows.language.idxmax()]
     return (
         f"Meaning holds most in {_layer(rows, meaning.layer)}: {meaning.meaning:.0%} of the variance, "
-        f"language "
-        f"{meaning.language:.0%}; language holds most in layer {language.layer}: {language.language:.0%}"
+        f"language {meaning.language:.0%}; language holds most in layer {language.layer}: "
+        f"{language.language:.0%}"
     )
 
 
@@ -163,9 +167,9 @@ def retrieval_map(retrieval: pd.DataFrame) -> str:
     best, start = means.idxmax(), _of(_start(rows), "layer", means.idxmax()).accuracy.mean()
     untrained = "" if pd.isna(start) else f", untrained {start:.0%}"
     return (
-        f"Translations are found best in {_layer(rows, best)}: {means[best]:.0%}{untrained}, "
-        f"chance {rows.chance.iloc[0]:.1%}; {means.iloc[0]:.0%} in the first layer, {means.iloc[-1]:.0%} "
-        f"in the last"
+        f"Translations are found best in {_layer(rows, best)}: {means[best]:.0%}{untrained}, chance "
+        f"{rows.chance.iloc[0]:.1%}; {means.iloc[0]:.0%} in the first layer, {means.iloc[-1]:.0%} in the "
+        "last"
     )
 
 
@@ -176,8 +180,7 @@ def mean_cosines(cosines: pd.DataFrame) -> str:
     best = (means.same_meaning - means.different_meaning).idxmax()
     return (
         f"Translations stand out most in {_layer(rows, best)}: a mean cosine of "
-        f"{means.same_meaning[best]:.2f}, "
-        f"of different meanings {means.different_meaning[best]:.2f}"
+        f"{means.same_meaning[best]:.2f}, of different meanings {means.different_meaning[best]:.2f}"
     )
 
 
@@ -200,8 +203,7 @@ def region_atlas(counts: pd.DataFrame) -> str:
     most, fewest = _ends(sums["count"])
     return (
         f"The rule {rows.rule.iloc[0]} finds most key neurons in {_layer(rows, most)}, "
-        f"{sums['count'][most]:,.0f} of "
-        f"{sums['count'].sum():,.0f} (by chance {sums.expected[most]:,.0f}), "
+        f"{sums['count'][most]:,.0f} of {sums['count'].sum():,.0f} (by chance {sums.expected[most]:,.0f}), "
         f"and fewest in layer {fewest}, {sums['count'][fewest]:,.0f}"
     )
 
@@ -231,7 +233,7 @@ def region_overlap(overlap: pd.DataFrame) -> str:
     none = [rule for rule in parts.rules_of(known) if rule not in sharing]
     return (
         f"By {most.rule}, {_name(most.source)} and {_name(most.target)} share most: {most.jaccard:.0%} of "
-        f"their key "
+        "their key "
         f"neurons, by chance {most.chance:.0%}" + (f"; by {_join(none)} no two share any" if none else "")
     )
 
@@ -261,8 +263,8 @@ def _beyond_random(table: pd.DataFrame) -> str:
     others = rows.drop(own.index)
     return (
         f"{_counted(own.above.sum(), len(own), 'regions')} by {rows.rule.iloc[0]} cost their own language "
-        f"more than "
-        f"random neurons do; another language loses in {_counted(others.above.sum(), len(others), 'cases')}"
+        "more than random neurons do; another language loses in "
+        f"{_counted(others.above.sum(), len(others), 'cases')}"
     )
 
 
@@ -286,7 +288,7 @@ def dose_response(dose: pd.DataFrame) -> str:
     own, others, control = whole.loc[rule]
     return (
         f"By {rule}, silencing a whole region costs its own language {own:.3f} bits per byte, the others "
-        f"{others:.3f}, and random neurons {control:.3f}"
+        f"{others:.3f}, and random neurons {_milli(control)}"
     )
 
 
@@ -317,8 +319,8 @@ def accuracy_silenced(tasks: pd.DataFrame) -> str:
     beside = f", random neurons by {100 * random.change.mean():+.1f}" if len(random) else ""
     return (
         f"{_counted((own.change_high < 0).sum(), len(own))} lose accuracy, beyond the interval, without "
-        f"their own "
-        f"region; on average it changes by {100 * own.change.mean():+.1f} percentage points{beside}"
+        f"their own region; on average it changes by {100 * own.change.mean():+.1f} percentage "
+        f"points{beside}"
     )
 
 
@@ -352,8 +354,8 @@ def layer_step_map(table: pd.DataFrame) -> str:
     lrds, sads = rows.loc[rows.lrds.idxmax()], rows.loc[rows.sads.idxmax()]
     return (
         f"At step {sads.step:,} of {sads.model} sentences are most alike by meaning in "
-        f"{_layer(rows, sads.layer)}, "
-        f"SADS {sads.sads:.2f}, and by language in layer {lrds.layer}, LRDS {lrds.lrds:.2f}"
+        f"{_layer(rows, sads.layer)}, SADS {sads.sads:.2f}, and by language in layer {lrds.layer}, LRDS "
+        f"{lrds.lrds:.2f}"
     )
 
 
@@ -362,9 +364,9 @@ def sads_above_limit(rows: pd.DataFrame) -> str:
     above, end = (rows.sads_low > rows.sads_null_limit).sum(), _last(rows).reset_index(drop=True)
     most, least = (end.loc[at] for at in _ends(end.sads))
     return (
-        f"SADS lies above the limit at {_counted(above, len(rows), 'points')}; at step {most.step:,} it "
-        f"is highest in "
-        f"layer {most.layer}, {most.sads:.2f}, and lowest in layer {least.layer}, {least.sads:.2f}"
+        f"SADS lies above the limit at {_counted(above, len(rows), 'points')}; at step {most.step:,} it is "
+        f"highest in layer {most.layer}, {most.sads:.2f}, and lowest in layer {least.layer}, "
+        f"{least.sads:.2f}"
     )
 
 
@@ -383,8 +385,8 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> str:
     above = (end.low > end.control).sum()
     return (
         f"At step {end.step.iloc[0]:,} regions cost their own language {end.selectivity.mean():.3f} bits "
-        f"per byte more "
-        f"than the others, random neurons {end.control.mean():.3f}: above it in {_counted(above, len(end))}"
+        f"per byte more than the others, random neurons {_milli(end.control.mean())}: above it in "
+        f"{_counted(above, len(end))}"
     )
 
 
@@ -397,19 +399,18 @@ def retrieval_by_step(rows: pd.DataFrame, layer: str) -> str:
     where = "over all layers" if layer == ALL else f"in layer {layer}"
     return (
         f"Translations found go from {start.accuracy:.0%} {untrained} to {end.accuracy:.0%} at step "
-        f"{end.step:,}, "
-        f"{where} of {end.model}; chance {end.chance:.1%}"
+        f"{end.step:,}, {where} of {end.model}; chance {end.chance:.1%}"
     )
 
 
-def region_size_by_step(rows: pd.DataFrame) -> str:
-    """From how many to how many key neurons a language has, rule by rule, in the first model."""
-    of_model = rows[rows.model == rows.model.iloc[0]].sort_values("step", kind="stable")
+def region_size_by_step(rows: pd.DataFrame, model: str) -> str:
+    """From how many to how many key neurons a language of a model has, rule by rule."""
+    of_model = rows[rows.model == model].sort_values("step", kind="stable")
     told = []
     for rule in parts.rules_of(of_model):
         sizes = of_model[of_model.rule == rule].groupby("step").neurons.sum()
         told.append(f"{sizes.iloc[0]:,.0f} to {sizes.iloc[-1]:,.0f} by {rule}")
-    return f"A language's key neurons in {of_model.model.iloc[0]} go from {_join(told)}"
+    return f"A language's key neurons in {model} go from {_join(told)}"
 
 
 def sentence_map(nearness: pd.DataFrame) -> str:
@@ -426,20 +427,19 @@ def sentence_map(nearness: pd.DataFrame) -> str:
     )
 
 
-def accuracy_against_sads(rows: pd.DataFrame, task: str) -> str:
-    """At which step the task is nearly known, and what SADS is then, in the first model and training."""
-    of_task = rows[(rows.asked == task) & (rows.model == rows.model.iloc[0])].sort_values(
-        "step", kind="stable"
-    )
-    of_task = of_task[of_task.training_seed == of_task.training_seed.min()]
-    end, most = of_task.iloc[-1], of_task.accuracy.max()
-    known = of_task[of_task.accuracy >= 0.95 * most].iloc[0]
-    return (
-        f"{task.capitalize()} is at {known.accuracy:.0%} of right answers by step {known.step:,}, where "
-        f"SADS is "
-        f"{known.sads:.2f}; at step {end.step:,} it is {end.sads:.2f} and {end.accuracy:.0%} are right "
-        f"(chance {end.chance:.0%})"
-    )
+def accuracy_against_sads(rows: pd.DataFrame, model: str) -> str:
+    """By which step each task is nearly known to a model, and what SADS is then, in its first training."""
+    of_model = rows[rows.model == model].sort_values("step", kind="stable")
+    of_model = of_model[of_model.training_seed == of_model.training_seed.min()]
+    known, at_chance = [], []
+    for task, points in of_model.groupby("asked", sort=False):
+        first = points[points.accuracy >= 0.95 * points.accuracy.max()].iloc[0]
+        if points.low.iloc[-1] > points.chance.iloc[-1]:
+            known.append(f"in {task} at step {first.step:,}, where SADS is {first.sads:.2f}")
+        else:
+            at_chance.append(f"{task} stays at chance")
+    told = f"{model} comes within 5% of its best accuracy {_join(known)}" if known else ""
+    return "; ".join([*filter(None, [told]), *at_chance])
 
 
 # Chapters 09 and 10
@@ -464,8 +464,8 @@ def beside_twin(table: pd.DataFrame) -> str:
     most = rows.loc[rows.gain.idxmax()]
     return (
         f"Less its untrained twin's, {most.measure} is above 0 in "
-        f"{_counted((rows.gain_low > 0).sum(), len(rows), 'trainings')}, "
-        f"most in {most.model}: {most.gain:.2f} ({most.gain_low:.2f} to {most.gain_high:.2f})"
+        f"{_counted((rows.gain_low > 0).sum(), len(rows), 'trainings')}, most in {most.model}: "
+        f"{most.gain:.2f} ({most.gain_low:.2f} to {most.gain_high:.2f})"
     )
 
 
@@ -503,8 +503,8 @@ def world_map(reach: pd.DataFrame, layer: str, model: str) -> str:
     rows = reach[reach.layer == layer]
     return (
         f"{model} finds translations more often than its untrained twin in "
-        f"{_counted(int(rows.above.sum()), len(rows))}, "
-        f"layer {layer}: {rows.found.mean():.0%} on average, twin {rows.twin.mean():.0%}"
+        f"{_counted(int(rows.above.sum()), len(rows))}, layer {layer}: {rows.found.mean():.0%} on average, "
+        f"twin {rows.twin.mean():.0%}"
     )
 
 
@@ -514,8 +514,7 @@ def strip(reach: pd.DataFrame, model: str) -> str:
     best = means.found.idxmax()
     return (
         f"{model} finds most in {_layer(reach, best)}: {means.found[best]:.0%} of the translations, "
-        f"untrained "
-        f"{means.twin[best]:.0%}; {means.found.iloc[0]:.0%} in the first layer and "
+        f"untrained {means.twin[best]:.0%}; {means.found.iloc[0]:.0%} in the first layer and "
         f"{means.found.iloc[-1]:.0%} in the last"
     )
 
@@ -550,6 +549,5 @@ def differences(families: pd.DataFrame, models: Sequence[str]) -> str:
     more, less = (known.low > 0).sum(), (known.high < 0).sum()
     return (
         f"{models[0]} finds more than {models[1]} in {_counted(more, len(known), 'families')} beyond the "
-        f"interval, "
-        f"less in {less}"
+        f"interval, less in {less}"
     )
