@@ -228,6 +228,7 @@ def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
         patch["path"] for patch in specification["usermeta"]["embedOptions"]["patch"]
     ]
     vega = vl_convert.vegalite_to_vega(specification, vl_version="6.4")
+    del vega["title"]  # its lines are broken by a window, which there is none here
     widths = []
     for columns in (1, 2):
         vega["layout"]["columns"] = columns
@@ -546,7 +547,7 @@ def test_the_first_and_the_last_tick_have_a_label_and_labels_have_room():
 def test_a_slider_says_the_step_and_not_its_count(chart):
     parameters = {parameter["name"]: parameter for parameter in chart.to_dict().get("params", [])}
     for name, parameter in parameters.items():
-        if parameter.get("bind", {}).get("input") == "range":
+        if "range" in str(parameter.get("bind")):
             assert len(parameters[f"{name}_names"]["value"]) == parameter["bind"]["max"] + 1
 
 
