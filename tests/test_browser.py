@@ -137,7 +137,10 @@ MOVED = {
         lambda: evolution.sentence_map(fake_tables.projection(), corpus()),
         "step_at",
     ),
-    "the sentence map by its layer": (lambda: evolution.sentence_map(fake_tables.projection()), "layer_at"),
+    "the sentence map by its layer": (
+        lambda: evolution.sentence_map(fake_tables.projection(), layer="all"),
+        "layer_at",
+    ),
     "the mean cosines by their step": (
         lambda: similarity.mean_cosines(fake_tables.cosines()),
         "step_at",
@@ -179,13 +182,34 @@ def test_the_sentence_map_is_coloured_by_language_when_asked(visit, chart_page):
     assert changes(page, before)
 
 
-def test_a_text_under_the_pointer_is_shown_as_text(visit, chart_page):
-    hostile = "<img src=x onerror='window.broken = true'></script><b>bold</b>"
+def test_a_sentence_that_is_pointed_at_or_chosen_stands_beside_the_map_with_its_translations(
+    visit, chart_page
+):
+    text = corpus()
+    text.texts = tuple(tuple(f"{code} number{at}" for at in range(20)) for code in text.languages)
+    opened = visit(chart_page(evolution.sentence_map(fake_tables.projection(), text)))
+    page, texts = opened.page, text.texts
+
+    def shown():
+        return "".join(page.locator(".vega-embed .mark-text").all_text_contents())
+
+    assert all(column[0] in shown() for column in texts)
+    before = drawing(page)
+    page.locator("select[name=marked_sentence]").select_option(label=texts[0][13])
+    assert changes(page, before)
+    assert all(column[13] in shown() for column in texts)
+    before = drawing(page)
+    page.locator(".vega-embed .mark-symbol path").first.dispatch_event("click")
+    assert changes(page, before)
+    assert opened.wrong == []
+
+
+def test_a_text_beside_the_map_is_shown_as_text(visit, chart_page):
+    hostile = "<img src=x onerror='window.broken=true'></script><b>bold</b>"
     opened = visit(chart_page(evolution.sentence_map(fake_tables.projection(), corpus(hostile))))
-    opened.page.locator(".vega-embed .mark-symbol path").first.hover(force=True)
-    tooltip = opened.page.wait_for_selector("#vg-tooltip-element.visible")
-    assert hostile in tooltip.inner_text()
-    assert tooltip.query_selector("img, b") is None
+    shown = opened.page.locator(".vega-embed svg.marks")
+    assert "onerror='window.broken=true'" in "".join(shown.locator(".mark-text").all_text_contents())
+    assert shown.locator("img, b").count() == 0
     assert opened.page.evaluate("window.broken") is None
     assert opened.wrong == []
 

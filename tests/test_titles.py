@@ -113,9 +113,6 @@ POINTS = table(
     ("b", 0, "cloze", 900, 0.9, 0.5, 0.4, 0.25),
 )
 SIZES = table("model rule step neurons", ("a", "ap", 8, 170.0), ("a", "ap", 0, 140.0), ("b", "ap", 0, 9.0))
-NEARNESS = table(
-    "layer layer_index step nearness", ("0", 0, 0, 0.95), ("1", 1, 0, 0.9), ("0", 0, 8, 0.8), ("1", 1, 8, 0.4)
-)
 DEPTHS = table(
     "model depth accuracy chance", ("a", 0.0, 0.5, 0.005), ("a", 0.3, 0.9, 0.005), ("b", 1.0, 0.07, 0.005)
 )
@@ -217,11 +214,6 @@ SAID = {
     "size of regions": (
         titles.region_size_by_step(SIZES, "a"),
         "A language's key neurons in a go from 140 to 170 by ap",
-    ),
-    "sentence map": (
-        titles.sentence_map(NEARNESS),
-        "On the map translations lie 0.40 times as far apart as any two sentences in layer 1 of 2, 0.90 "
-        "times untrained",
     ),
     "retrieval by depth": (
         titles.retrieval_by_depth(DEPTHS),

@@ -30,6 +30,7 @@ from lingua_utils.runs import sheets
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
 PASTED = re.compile(r"```\{glue\} (\S+)\n:doc: (\S+)\n```|\{glue:text\}`([^`:]+)::([^`:]+)[^`]*`")
+OWN = re.compile(r"```\{glue\} (\S+)\n```")
 MODEL_PAGE = """# {model}: every run
 
 How do the two scores of this model stand at every revision that was measured?
@@ -125,7 +126,7 @@ def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> tuple[
         found = _executed(chapter.stem, runs, results, sheet)
         if isinstance(found, str):
             missing[chapter] = found
-        files[chapter] = found.read_bytes() if isinstance(found, Path) else _as_text(root / chapter, found)
+        files[chapter] = _answered(found) if isinstance(found, Path) else _as_text(root / chapter, found)
     pastes = {}
     for page in [page for page in files if page.suffix == ".md"]:
         text = files[page].decode()
@@ -160,10 +161,30 @@ def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Pa
     return next((path for path, error in errors.items() if error is None), f"not run: {why}")
 
 
+def _answered(path: Path) -> bytes:
+    """An executed chapter, whose text shows what its cells glue."""
+    notebook = nbformat.read(path, as_version=4)
+    _show_own(notebook)
+    return nbformat.writes(notebook).encode()
+
+
+def _show_own(notebook: nbformat.NotebookNode) -> None:
+    """Write into a notebook's text the Markdown that its own cells glue; nothing where they were not run."""
+    told = {}
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        for kind, text in output.get("data", {}).items():
+            if kind.endswith("text/markdown"):
+                told[output.metadata.get("scrapbook", {}).get("name")] = text
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = OWN.sub(lambda match: told.get(match[1], ""), cell.source)
+
+
 def _as_text(path: Path, why: str) -> bytes:
     """A chapter that was not run: its text and code, under a note that says so."""
     notebook = nbformat.read(path, as_version=4)
     note = f"{_not_measured(why)} Below is the chapter as it would be run.\n:::"
+    _show_own(notebook)
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="unmeasured"))
     return nbformat.writes(notebook).encode()
 
@@ -188,7 +209,8 @@ def _paste(match: re.Match, page: PurePosixPath, files: dict, missing: dict) -> 
     outputs = [out for cell in _cells(files.get(notebook)) for out in cell.get("outputs", [])]
     for output in outputs:
         if output.get("metadata", {}).get("scrapbook", {}).get("name") == key:
-            return "".join(output["data"].get("text/markdown", match[0]))
+            texts = (text for kind, text in output["data"].items() if kind.endswith("text/markdown"))
+            return "".join(next(texts, match[0]))
     raise ValueError(f"{page} pastes {key!r} from {notebook}, which lacks it; add glue({key!r}, ...) there")
 
 
@@ -204,6 +226,7 @@ def _target(page: PurePosixPath, target: str) -> PurePosixPath:
 def _run_page(path: Path, run: RunPages, page: PurePosixPath, pages: set[PurePosixPath]) -> bytes:
     """A stage notebook as a page of its own: a title that no other page has, links that still lead there."""
     notebook = nbformat.read(path, as_version=4)
+    _show_own(notebook)
     corpus = run.row.settings.folder.parts[0]
     title = f"# {run.model} at {run.revision}, {corpus}: {path.stem.partition('_')[2].replace('_', ' ')}"
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]

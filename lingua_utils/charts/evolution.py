@@ -1,7 +1,5 @@
 """Chapter 08: one model through its training, beside its control."""
 
-import json
-import textwrap
 from typing import Any
 
 import altair as alt
@@ -9,9 +7,6 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils.charts import parts, theme, titles
-
-IN_COLOUR = 10  # sentences of the map that are told apart by colour
-OTHER_SENTENCES = "other sentences"
 
 
 def scores_by_step(similarity: pd.DataFrame, scale: str = "standardised") -> alt.FacetChart | alt.LayerChart:
@@ -251,47 +246,38 @@ def _first(rows: pd.DataFrame, model: str | None) -> str:
     return parts.short(model) if model else rows.model.iloc[0]
 
 
-def nearness(projection: pd.DataFrame) -> pd.DataFrame:
-    """How far apart translations lie on each map, as a share of how far any two sentences do.
+def nearness(plane: pd.DataFrame) -> float:
+    """Distance of translations on a map over that of all its sentences; 1 where meaning plays no part.
 
     Parameters
     ----------
-    projection : DataFrame
-        ``layer``, ``layer_index``, ``step``, ``language``, ``sentence``, ``x``, ``y``.
-
-    Returns
-    -------
-    DataFrame
-        ``nearness`` of each ``layer`` and ``step``: a ratio of root mean squares, 1 where meaning plays no
-        part in where a sentence lies, 0 where it decides it.
+    plane : DataFrame
+        ``sentence``, ``language``, ``x``, ``y``: every sentence in every language.
     """
-    place = ["layer", "layer_index", "step"]
-    at = projection.groupby(place, sort=False)
-    squares = {}
-    for name, groups in (("whole", at), ("within", projection.groupby([*place, "sentence"], sort=False))):
-        apart = projection[["x", "y"]] - groups[["x", "y"]].transform("mean")
-        squares[name] = (apart**2).sum(axis=1).groupby([projection[key] for key in place], sort=False).sum()
-    languages = at.language.nunique()
-    ratio = squares["within"] / squares["whole"] * languages / (languages - 1)
-    return np.sqrt(ratio).rename("nearness").reset_index()
+    points = plane[["x", "y"]]
+    within, whole = points - points.groupby(plane.sentence).transform("mean"), points - points.mean()
+    n_languages = plane.language.nunique()
+    return np.sqrt((within**2).sum().sum() / (whole**2).sum().sum() * n_languages / (n_languages - 1))
 
 
-def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None = None) -> alt.Chart:
+def sentence_map(
+    projection: pd.DataFrame, texts: Any = None, layer: str | None = None, step: int | None = None
+) -> alt.LayerChart:
     """Sentences as points in a plane: sliders for step and layer, colour by meaning or by language.
 
-    By meaning ten sentences are in colour and the others pale. Pointing at a sentence, or tapping it, shows
-    it with its translations and dims the others.
+    Ten sentences, evenly taken, have a colour of their own. One is marked, in all languages, and its
+    translations stand beside the map: the one that was pointed at, tapped, or chosen from the list.
 
     Parameters
     ----------
     projection : DataFrame
         ``projection`` tables of one model, collated and aligned: ``layer``, ``layer_index``, ``language``,
         ``sentence``, ``x``, ``y`` and, for several checkpoints, ``step``. A record of the chart is a sentence
-        in a language with its coordinates at every layer and step, to three decimals of the plane's extent.
+        in a language with its coordinates at every layer and step, to three decimals of the extent there.
     texts : ParallelCorpus, optional
         Where the sentences are read: anything with ``languages`` and ``texts`` [language][sentence].
-    layer : str, optional
-        Layer shown first; that in which translations are nearest at the last step when not given.
+    layer, step : str, int, optional
+        Shown first; where translations lie nearest to each other (:func:`nearness`) when not given.
 
     Raises
     ------
@@ -302,105 +288,109 @@ def sentence_map(projection: pd.DataFrame, texts: Any = None, layer: str | None 
     # Of very many languages as many as have a colour, from all families.
     codes = list(theme.labels(projection.language))
     spaced = np.linspace(0, len(codes) - 1, min(theme.MANY, len(codes))).round().astype(int)
-    projection = projection[projection.language.isin([codes[at] for at in spaced])]
-    extents = projection[["x", "y"]].abs().max(axis=1)
-    whole = float(extents.max()) or 1.0
-    rows = projection.assign(
-        x=projection.x / whole, y=projection.y / whole, step=parts.SliderTable.step_of(projection)
+    rows = projection[projection.language.isin([codes[at] for at in spaced])]
+    rows = rows.assign(step=parts.SliderTable.step_of(rows))
+    views = rows.groupby(["layer_index", "step"])
+    extent = views[["x", "y"]].transform(lambda values: values.abs().max()).max(axis=1).replace(0, 1)
+    table = parts.SliderTable.pack(
+        rows.assign(x=rows.x / extent, y=rows.y / extent), ["language", "sentence"], ["x", "y"]
     )
-    table = parts.SliderTable.pack(rows, ["language", "sentence"], ["x", "y"])
-    widest = rows.assign(extent=extents / whole).pivot_table(
-        "extent", "layer_index", "step", aggfunc="max", dropna=False
-    )
-    fitted = widest.clip(lower=1e-6).round(6).fillna(1).to_numpy().tolist()
-    near = nearness(rows)
-    if layer is None:
-        last = near[near.step == near.step.max()]
-        layer = str(last.layer[last.nearness.idxmin()])
+    near = views[list(rows)].apply(nearness).unstack("step")
+    first = near.stack().idxmin()
+    layer = layer or table.layers[near.index.get_loc(first[0])]
+    step = first[1] if step is None else step
 
-    languages = list(dict.fromkeys(projection.language))
+    languages = list(dict.fromkeys(rows.language))
     names = [theme.language_name(code) for code in languages]
-    meanings = sorted(int(sentence) for sentence in projection.sentence.unique())
-    spaced = np.linspace(0, len(meanings) - 1, min(IN_COLOUR, len(meanings))).round().astype(int)
-    in_colour = [meanings[at] for at in spaced]
-    called = {str(meaning): f"meaning {meaning}" for meaning in in_colour}
-    said: dict[str, dict[str, str]] = {}
-    if texts is not None:
-        of = {
-            name: texts.texts[texts.languages.index(code)]
-            for code, name in zip(languages, names, strict=True)
-        }
-        said = {str(meaning): {name: text[meaning] for name, text in of.items()} for meaning in meanings}
-        told = of.get("English", next(iter(of.values())))
-        called = {key: textwrap.shorten(f"{key}: {told[int(key)]}", 38, placeholder=" …") for key in called}
+    meanings = sorted(int(sentence) for sentence in rows.sentence.unique())
+    ten = [meanings[at] for at in np.linspace(0, len(meanings) - 1, min(10, len(meanings))).astype(int)]
+    n_lines = 0 if texts is None else 2 if len(languages) <= _FEW else 1
+    pitch = 20 + 14 * n_lines
     for record in table.records:
-        record["language"] = theme.language_name(record["language"])
-    hues = [theme.hue_colour(number / len(in_colour), 0.75) for number in range(len(in_colour))]
-    colours = [*theme.language_colours(languages).values(), *hues, theme.BASELINE]
+        code = record["language"]
+        record |= {"language": theme.language_name(code), "row": languages.index(code)}
+        if texts is not None:
+            text = texts.texts[texts.languages.index(code)][record["sentence"]]
+            record["lines"] = parts.wrapped(text, 46, n_lines)
+
     colour_by = alt.param(
         name="colour_by",
         value="meaning",
         bind=alt.binding_radio(options=["meaning", "language"], name="colour by "),
     )
-    fit = alt.param(name="fit", value=False, bind=alt.binding_checkbox(name="fit each view "))
-    # A finger leaves what it has tapped; only a mouse takes its choice with it.
-    clear = "pointerout[event.pointerType === 'mouse']"
-    hover = alt.selection_point(name="hover", fields=["sentence"], on="pointerover", clear=clear)
-    plain = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
-    plane = alt.Scale(domain=[-1.05, 1.05], nice=False)
-    pale = alt.datum.colour == OTHER_SENTENCES
-    legend = [json.dumps(shown, ensure_ascii=False) for shown in (names, [*called.values(), OTHER_SENTENCES])]
-    chart = (
-        table.chart()
-        .transform_calculate(
-            extent=f"fit ? {fitted}[layer_at][step_at] : 1",
-            x=f"{table.pick('x')} / datum.extent",
-            y=f"{table.pick('y')} / datum.extent",
-            colour="colour_by == 'language' ? datum.language : "
-            f"called[toString(datum.sentence)] || '{OTHER_SENTENCES}'",
-        )
-        .transform_filter("isValid(datum.x)")
-        .mark_circle(
-            tooltip=alt.expr(
-                "merge({language: datum.language, meaning: datum.sentence}, said[datum.sentence])"
-            )
-        )
-        .encode(
-            alt.X("x:Q", title="first component", scale=plane, axis=plain),
-            alt.Y("y:Q", title="second component", scale=plane, axis=plain),
-            alt.Color(
-                "colour:N",
-                title=None,
-                scale=alt.Scale(domain=[*names, *called.values(), OTHER_SENTENCES], range=colours),
-                legend=alt.Legend(
-                    columns=alt.expr(f"{parts.WIDE} ? (colour_by == 'language' ? 5 : 2) : 1"),
-                    values=alt.expr(f"colour_by == 'language' ? {' : '.join(legend)}"),
-                ),
-            ),
-            opacity=alt.when(hover, empty=False)
-            .then(alt.value(0.95))
-            .when(hover, pale)
-            .then(alt.value(0.3))
-            .when(hover)
-            .then(alt.value(0.85))
-            .otherwise(alt.value(0.08)),
-            size=alt.when(hover, empty=False)
-            .then(alt.value(130))
-            .when(pale)
-            .then(alt.value(22))
-            .otherwise(alt.value(52)),
-        )
-        .properties(width="container", height=430)
+    named = [f"{meaning}" if texts is None else texts.texts[0][meaning] for meaning in meanings]
+    marked = alt.selection_point(
+        name="marked",
+        fields=["sentence"],
+        value=[{"sentence": ten[0]}],
+        on="pointerover, click",
+        clear=False,
+        toggle=False,
+        bind=alt.binding_select(options=meanings, labels=named, name="sentence "),
     )
+    plain = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
+    wide = "width > 600"
+    across = alt.Scale(domain=[-1.05, 1.05], nice=False, range=[0, alt.expr(f"{wide} ? 0.5 * width : width")])
+    down = alt.Scale(domain=[-1.05, 1.05], nice=False, range=[alt.expr(f"{wide} ? height : {_PLANE}"), 0])
+    colour = alt.Color(
+        "colour:N",
+        legend=None,
+        scale=alt.Scale(
+            domain=[*names, *map(str, ten), "other"],
+            range=[
+                *theme.language_colours(languages).values(),
+                *(theme.hue_colour(at * 0.618034, 0.7) for at in range(len(ten))),
+                theme.BASELINE,
+            ],
+        ),
+    )
+    base = table.chart().transform_calculate(
+        x=table.pick("x"),
+        y=table.pick("y"),
+        bright=f"colour_by == 'language' || indexof({ten}, datum.sentence) >= 0",
+        colour="colour_by == 'language' ? datum.language : datum.bright ? '' + datum.sentence : 'other'",
+        at=f"({wide} ? 10 : {_PLANE + 24}) + {pitch} * datum.row",
+    )
+    dots = base.transform_filter("isValid(datum.x)").encode(
+        alt.X("x:Q", title=None, scale=across, axis=plain),
+        alt.Y("y:Q", title=None, scale=down, axis=plain),
+        colour,
+        tooltip=parts.tips("language"),
+    )
+    told = base.transform_filter(marked).encode(
+        alt.XValue(alt.expr(f"{wide} ? 0.5 * width + 24 : 0")), alt.Y("at:Q", scale=None, axis=None)
+    )
+    listed = [told.mark_text(align="left", baseline="top", fontWeight=600).encode(colour, text="language:N")]
+    if texts is not None:
+        text = told.mark_text(align="left", baseline="top", dy=14, lineHeight=14, color=theme.INK)
+        listed.append(text.encode(text="lines:N"))
+    chart = alt.layer(
+        dots.mark_circle().encode(
+            opacity=alt.when("datum.bright").then(alt.value(0.9)).otherwise(alt.value(0.15)),
+            size=alt.when("datum.bright").then(alt.value(60)).otherwise(alt.value(36)),
+        ).add_params(marked),
+        dots.transform_filter(marked).mark_circle(size=130, opacity=1, stroke=theme.INK, strokeWidth=2),
+        *listed,
+    )  # fmt: skip
+    shares = f"format({near.to_numpy().round(3).tolist()}[layer_at][step_at], '.0%')"
     return parts.finish(
-        chart,
-        titles.sentence_map(near),
+        parts.as_high_as(
+            chart.resolve_scale(y="independent"),
+            f"{pitch * len(languages)} + ({wide} ? 10 : {_PLANE + 24})",
+        ),
+        alt.Title(
+            alt.expr(f"'Translations at ' + {shares} + ' of the usual distance'"),
+            subtitle="100%: meaning plays no part on the map",
+        ),
         f"Map of {len(meanings)} sentences in {len(names)} languages by their activations in two dimensions, "
         f"for {len(table.layers)} layers and {len(table.steps)} checkpoints.",
-        *(hover, *table.sliders(layer), colour_by, fit),
-        *(alt.param(name=name, value=value) for name, value in (("called", called), ("said", said))),
+        *(*table.sliders(layer, step), colour_by),
         state=table.state(),
     )
+
+
+_FEW = 12  # languages of which two lines of text are shown
+_PLANE = 320  # height of the map above the list of translations, in a narrow window
 
 
 def region_size_by_step(counts: pd.DataFrame, model: str | None = None) -> alt.FacetChart:

@@ -5,9 +5,11 @@ checkpoint, which sentences) is a parameter of the chart itself, so that it work
 """
 
 import json
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 import altair as alt
 import numpy as np
@@ -15,6 +17,8 @@ import pandas as pd
 
 from lingua_utils.charts import theme
 
+# A Han character or one like it, which may end a line; spaces; or a word of other characters.
+_WORD = re.compile(r"[⺀-鿿가-힯＀-￯]|\s+|[^\s⺀-鿿가-힯＀-￯]+")
 MAX_ROWS = 5_000
 FINAL = 2**62
 STACKS = ("encoder", "decoder")
@@ -257,6 +261,24 @@ def tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
             *((name, f"{name}:Q", {"format": form}) for name, form in numbers.items()),
         ]
     ]
+
+
+def wrapped(text: str, columns: int, n_lines: int) -> list[str]:
+    """A text in lines of so many columns, of which a Han character takes two; an ellipsis ends a longer one.
+
+    Each line keeps its own direction, so that Arabic reads from the right beside names in English.
+    """
+    lines, width = [""], 0
+    for word in _WORD.findall(text):
+        size = sum(1 + (east_asian_width(character) in "WF") for character in word)
+        if width + size > columns and not word.isspace():
+            lines.append("")
+            width = 0
+        lines[-1] += word
+        width += size
+    if len(lines) > n_lines:
+        lines = [*lines[: n_lines - 1], lines[n_lines - 1].rstrip() + " …"]
+    return [f"\u2068{line.strip()}\u2069" for line in lines]
 
 
 def target_name(target: str) -> str:
@@ -704,17 +726,21 @@ class SliderTable:
         chosen = [f"{layers}[layer_at]"] if name_layer and len(layers) > 1 else []
         return " + ' · ' + ".join([*chosen, *([f"{steps}[step_at]"] if len(steps) > 1 else [])])
 
-    def step_slider(self) -> list[alt.Parameter]:
-        """The slider of steps; a constant where there is no choice."""
-        steps = ["final" if step is None else f"{step:,}" for step in self.steps]
-        return _slider("step_at", "step ", steps, len(steps) - 1)
+    def step_slider(self, step: int | None = None) -> list[alt.Parameter]:
+        """The slider of steps, opening at one or at the last; a constant where there is no choice."""
+        names = ["final" if known is None else f"{known:,}" for known in self.steps]
+        steps = [FINAL if known is None else known for known in self.steps]
+        return _slider("step_at", "step ", names, len(steps) - 1 if step is None else steps.index(step))
 
-    def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
-        """The two sliders, of steps and of layers; constants where there is no choice."""
+    def sliders(self, layer: str | None = None, step: int | None = None) -> list[alt.Parameter]:
+        """The two sliders, of steps and of layers; constants where there is no choice.
+
+        They open at a layer and at a step of the table (:meth:`step_of`), else at the first and at the last.
+        """
         if layer is not None and layer not in self.layers:
             raise ValueError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
         at = self.layers.index(layer) if layer is not None else 0
-        return [*self.step_slider(), *_slider("layer_at", "layer ", self.layers, at)]
+        return [*self.step_slider(step), *_slider("layer_at", "layer ", self.layers, at)]
 
 
 def layer_name(label: str) -> str:

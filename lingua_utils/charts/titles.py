@@ -413,20 +413,6 @@ def region_size_by_step(rows: pd.DataFrame, model: str) -> str:
     return f"A language's key neurons in {model} go from {_join(told)}"
 
 
-def sentence_map(nearness: pd.DataFrame) -> str:
-    """How near translations are on the map, beside the untrained model: 1 where meaning plays no part."""
-    end = _last(nearness).reset_index(drop=True)
-    best = end.loc[end.nearness.idxmin()]
-    start = _start(nearness)
-    start = start.nearness[start.layer == best.layer]
-    untrained = f", {start.iloc[0]:.2f} times untrained" if len(start) and len(nearness) > len(end) else ""
-    where = "over all layers" if best.layer == ALL else f"in {_layer(nearness, best.layer)}"
-    return (
-        f"On the map translations lie {best.nearness:.2f} times as far apart as any two sentences "
-        f"{where}{untrained}"
-    )
-
-
 def accuracy_against_sads(rows: pd.DataFrame, model: str) -> str:
     """By which step each task is nearly known to a model, and what SADS is then, in its first training."""
     of_model = rows[rows.model == model].sort_values("step", kind="stable")
