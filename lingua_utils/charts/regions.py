@@ -175,11 +175,9 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
     # The overlap of a pair is the same either way round; a family has one with itself.
     place = {name: at for at, name in enumerate(names)}
     rows = rows[rows.source.map(place) >= rows.target.map(place)]
-    # Where a neuron has one language at most, no two regions overlap.
-    sharing = rows.rule[rows.jaccard > 0]
-    rules, rule = parts.choice(
-        "rule", parts.rules_of(rows), first=next(iter(parts.rules_of(rows[rows.rule.isin(sharing)])), None)
-    )
+    # By a rule that gives a neuron to one language at most no two regions overlap.
+    sharing = parts.rules_of(rows[rows.jaccard > 0])
+    rules, rule = parts.choice("rule", parts.rules_of(rows), first=next(iter(sharing), None))
     base = parts.chart_of(rows, rule).encode(
         *parts.square_axes(names, "target", "source"),
         tooltip=parts.tips("rule", "source", "target", jaccard=".3f", chance=".3f"),
