@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import vl_convert
 from fake_tables import MODELS
-from specification import data_sets, fields, parts, rows_of
+from specification import data_sets, fields, found, parts, rows_of
 
 from lingua_utils.charts import (
     ablation,
@@ -248,6 +248,15 @@ def test_retrieval_is_drawn_beside_chance():
     assert '"field": "chance"' in fields(drawn("retrieval_by_step"))
     assert '"field": "chance"' in fields(drawn("retrieval_by_depth"))
     assert "chance 1.0%" in fields(drawn("retrieval_map"))
+
+
+def test_small_differences_of_activity_do_not_fill_the_chart():
+    table = fake_tables.activity()
+    table.share_positive = 0.5 + 0.01 * (table.layer == "1")
+    domains = [
+        part["domain"] for part in found(activations.activity_by_layer(table), "scale") if "domain" in part
+    ]
+    assert [0.455, 0.555] in [[round(end, 3) for end in d] for d in domains if len(d) == 2]
 
 
 def test_retrieval_by_step_stands_on_what_the_untrained_model_finds():

@@ -63,7 +63,11 @@ def activity_by_layer(activity: pd.DataFrame) -> alt.Chart:
         )
     rows = parts.with_names(parts.split_stacks(activity), "language")
     rows = rows[[column for column in ("stack", "layer", "language", "share_positive") if column in rows]]
-    y = parts.share_axis(alt.Y, "share_positive", "share of values above zero", zero=False)
+    # Ten percentage points at least, lest a difference of one look large.
+    low, high = float(rows.share_positive.min()), float(rows.share_positive.max())
+    around = max(0, 0.1 - (high - low)) / 2
+    domain = [max(0, low - around), min(1, high + around)]
+    y = parts.share_axis(alt.Y, "share_positive", "share of values above zero", domain=domain)
     x = parts.layer_axis(rows.layer)
     chart = parts.language_lines(parts.chart_of(rows), x, y, activity.language, number=".1%")
     return parts.finish(
