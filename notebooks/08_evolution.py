@@ -328,7 +328,8 @@ Markdown(
 
 # %% tags=["hide-input"]
 if in_training:
-    display(draw.retrieval_by_step(retrieval[retrieval.training_seed == main.training_seed]))
+    of_seed = retrieval[retrieval.training_seed == main.training_seed]
+    display(draw.retrieval_by_step(of_seed, model=main.model_id))
 
 # %% [markdown]
 # ## The regions, through training
@@ -342,7 +343,7 @@ counts = tables_of("region_counts") if "regions" in stages else None
 
 # %% tags=["hide-input"]
 if counts is not None and in_training:
-    display(draw.region_size_by_step(counts))
+    display(draw.region_size_by_step(counts, model=main.model_id))
 
 # %% tags=["hide-input"]
 if counts is not None:
@@ -408,7 +409,7 @@ if accuracy is not None and in_training:
 
 # %% tags=["hide-input"]
 if accuracy is not None and in_training:
-    display(draw.accuracy_against_sads(both))
+    display(draw.accuracy_against_sads(both, model=main.model_id))
 
 # %% tags=["hide-input"]
 if accuracy is not None and in_training:

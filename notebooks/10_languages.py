@@ -437,7 +437,7 @@ def residuals():
     """Found against predicted, a chart for each model."""
     for model, rows in expected.items():
         axes = ("predicted", "translations found")
-        display(draw.against(rows, "predicted", "found", *axes, f"Found and predicted · {model}"))
+        display(draw.against(rows, "predicted", "found", *axes, model))
 
 
 shown(residuals, fits)
@@ -481,7 +481,7 @@ def pivots():
     """The two targets against each other, a chart for each model."""
     for model in models:
         axes = ("found in English", "found in all others' mean")
-        display(draw.against(both_targets(model), "found", "others", *axes, f"Two targets · {model}"))
+        display(draw.against(both_targets(model), "found", "others", *axes, model))
 
 
 shown(pivots, others)

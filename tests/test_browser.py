@@ -262,11 +262,11 @@ def test_a_moved_slider_changes_the_drawing_there_and_back(visit, chart_page, mo
     chart, control = MOVED[moved]
     opened = visit(chart_page(chart()))
     page, first = opened.page, drawing(opened.page)
-    titles = page.locator(".role-title-text").all_text_contents()
+    titles = page.locator(".role-title-subtitle").all_text_contents()
     at = page.locator(f".vega-bindings input[name={control}]").input_value()
     set_control(page, control, 1)
     assert changes(page, first)
-    assert page.locator(".role-title-text").all_text_contents() != titles
+    assert page.locator(".role-title-subtitle").all_text_contents() != titles
     there = drawing(page)
     set_control(page, control, at)
     assert changes(page, there)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import vl_convert
 from fake_tables import MODELS
-from specification import data_sets, fields, parts, rows_of
+from specification import data_sets, fields, found, parts, rows_of
 
 from lingua_utils.charts import (
     ablation,
@@ -27,6 +27,7 @@ from lingua_utils.charts import (
     theme,
 )
 from lingua_utils.charts import corpus as corpus_charts
+from lingua_utils.charts import parts as chart_parts
 from lingua_utils.charts.parts import MAX_ROWS, SliderTable, wrapped
 from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES
 
@@ -231,9 +232,11 @@ def test_several_models_get_a_panel_for_each_score():
 )
 def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
     specification = drawn(name).to_dict()
-    [patch] = specification["usermeta"]["embedOptions"]["patch"]
-    assert patch["path"] == "/layout/columns"
+    assert "/layout/columns" in [
+        patch["path"] for patch in specification["usermeta"]["embedOptions"]["patch"]
+    ]
     vega = vl_convert.vegalite_to_vega(specification, vl_version="6.4")
+    del vega["title"]  # its lines are broken by a window, which there is none here
     widths = []
     for columns in (1, 2):
         vega["layout"]["columns"] = columns
@@ -244,7 +247,28 @@ def test_panels_can_stand_below_one_another_in_a_narrow_window(name):
 def test_retrieval_is_drawn_beside_chance():
     assert '"field": "chance"' in fields(drawn("retrieval_by_step"))
     assert '"field": "chance"' in fields(drawn("retrieval_by_depth"))
-    assert "chance 0.01" in fields(drawn("retrieval_map"))
+    assert "chance 1.0%" in fields(drawn("retrieval_map"))
+
+
+def test_small_differences_of_activity_do_not_fill_the_chart():
+    table = fake_tables.activity()
+    table.share_positive = 0.5 + 0.01 * (table.layer == "1")
+    domains = [
+        part["domain"] for part in found(activations.activity_by_layer(table), "scale") if "domain" in part
+    ]
+    assert [0.455, 0.555] in [[round(end, 3) for end in d] for d in domains if len(d) == 2]
+
+
+def test_retrieval_by_step_stands_on_what_the_untrained_model_finds():
+    rows = rows_of(drawn("retrieval_by_step")).set_index(["layer", "kind", "step"])
+    assert rows.untrained["1", "all", 600] == rows.accuracy["1", "all", 0]
+    assert '"field": "untrained"' in fields(drawn("retrieval_by_step"))
+
+
+def test_retrieval_by_step_opens_with_the_model_asked_for():
+    chart = evolution.retrieval_by_step(fake_tables.retrieval(MODELS), model=MODELS[1])
+    [chosen] = [p for p in chart.to_dict()["params"] if p["name"] == "chosen_model"]
+    assert chosen["value"] == "bloom-m-monolingual"
 
 
 def test_retrieval_by_step_is_the_mean_over_language_pairs():
@@ -515,6 +539,46 @@ def test_any_number_of_names_gets_as_many_colours():
     scale = theme.series_scale(names)
     assert len(set(scale.range)) == len(names)
     assert scale.range[: len(theme.RULES)] == list(theme.RULES.values())
+
+
+def lightness(colour: str) -> float:
+    return theme.relative_luminance(tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)))
+
+
+def test_the_default_languages_are_not_too_dark_for_the_dark_theme():
+    for colour in theme.language_colours(DEFAULT_LANGUAGES).values():
+        assert (lightness(colour) + 0.05) / (0.006 + 0.05) >= 3.8, colour
+
+
+def test_the_first_and_the_last_tick_have_a_label_and_labels_have_room():
+    steps = pd.Series([0, 16, 32, 64, 100, 200, 300, 400, 600, 800])
+    axis = chart_parts.step_axis(steps).to_dict()["axis"]
+    assert axis["values"] == steps.tolist()
+    assert axis["labelExpr"].startswith("indexof([0, 32, 100, 200, 800]")
+    assert "'0', '3', '5', '7'" in chart_parts.layer_axis(map(str, range(18))).to_dict()["axis"]["labelExpr"]
+    assert "'17']" in chart_parts.layer_axis(map(str, range(18))).to_dict()["axis"]["labelExpr"]
+
+
+def test_a_slider_says_the_step_and_not_its_count(chart):
+    parameters = {parameter["name"]: parameter for parameter in chart.to_dict().get("params", [])}
+    for name, parameter in parameters.items():
+        if "range" in str(parameter.get("bind")):
+            assert len(parameters[f"{name}_names"]["value"]) == parameter["bind"]["max"] + 1
+
+
+def test_what_the_sliders_stand_at_is_said_below_the_title():
+    [*_, patch] = drawn("retrieval_map").to_dict()["usermeta"]["embedOptions"]["patch"]
+    assert patch["path"] == "/title/subtitle"
+    assert "'step 1,200'" in patch["value"]["signal"] and "'layer 2'" in patch["value"]["signal"]
+
+
+def test_a_title_is_broken_into_lines_that_a_phone_shows_whole(chart):
+    title = chart.to_dict()["title"]
+    text = title["text"]
+    if isinstance(text, dict):  # of a wide chart and of a narrow one, unless a slider changes it
+        narrow = text["expr"].partition(" : ")[2]
+        text = json.loads(narrow) if narrow else []
+    assert max(map(len, [*text, *title.get("subtitle", [])]), default=0) <= 48
 
 
 @pytest.mark.parametrize("background", [1.0, 0.0060], ids=["light", "dark"])

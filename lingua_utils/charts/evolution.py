@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 
 def scores_by_step(similarity: pd.DataFrame, scale: str = "standardised") -> alt.FacetChart | alt.LayerChart:
@@ -38,7 +38,7 @@ def scores_by_step(similarity: pd.DataFrame, scale: str = "standardised") -> alt
         chart = parts.by_score(chart, height=parts.HEIGHT)
     return parts.finish(
         chart,
-        alt.Title("The two scores through training", subtitle=f"{scale} · {parts.BANDS}"),
+        alt.Title(titles.scores_by_step(table), subtitle=f"{scale} · all layers together · {parts.BANDS}"),
         f"LRDS and SADS of {', '.join(models)} at {rows.step.nunique()} training steps, with 95 % intervals "
         "and the band of both scores when sentences are shuffled.",
         *kinds,
@@ -69,7 +69,7 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "standardised") -> alt
             parts.chart_of(rows, model, kind)
             .mark_rect()
             .encode(
-                alt.X("step:O", title="training step", axis=alt.Axis(labelAngle=-45, labelOverlap=True)),
+                alt.X("step:O", title="training step", axis=alt.Axis(labelAngle=-45, labelOverlap=False)),
                 alt.Y("layer:N", title="layer", sort=layers),
                 parts.shade(score, score.upper(), scheme, limits),
                 parts.tips("model", "layer", step=",", **{score: ".3f"}),
@@ -83,7 +83,7 @@ def layer_step_map(similarity: pd.DataFrame, scale: str = "standardised") -> alt
 
     return parts.finish(
         parts.fold((panel("lrds", "oranges") | panel("sads", "blues")).resolve_scale(color="independent")),
-        alt.Title("The two scores in each layer through training", subtitle=scale),
+        alt.Title(titles.layer_step_map(table), subtitle=scale),
         f"Two heat maps, LRDS and SADS, for {rows.layer_index.nunique()} layers at {rows.step.nunique()} "
         "training steps.",
         *models,
@@ -102,6 +102,7 @@ def sads_above_limit(similarity: pd.DataFrame) -> alt.FacetChart:
     """
     columns = ["layer", "layer_index", "sads", "sads_low", "sads_high", "sads_null_limit"]
     rows = parts.with_steps(similarity, columns).sort_values(["layer_index", "step"], kind="stable")
+    title = titles.sads_above_limit(rows)
     rows = rows[["layer", "step", *columns[2:]]].rename(columns={"sads_low": "low", "sads_high": "high"})
     drawn = parts.lines(
         parts.chart_of(rows),
@@ -115,7 +116,7 @@ def sads_above_limit(similarity: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.fold(drawn.facet(panels, columns=2)),
         alt.Title(
-            "Meaning, layer by layer",
+            title,
             subtitle="standardised · bands: 95 % · dashed: limit for all layers and checkpoints together",
         ),
         f"SADS in {rows.layer.nunique()} layers at {rows.step.nunique()} training steps, with the limit that "
@@ -155,7 +156,7 @@ def models_side_by_side(outcomes: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.fold(drawn.facet(panels, columns=2).resolve_scale(y="independent")),
         alt.Title(
-            "With and without lines in which two languages meet",
+            titles.models_side_by_side(rows),
             subtitle="mean over training seeds · bands: from the least to the most · dashed: null or chance",
         ),
         f"{rows.outcome.nunique()} outcomes of {rows.model.nunique()} models at {rows.step.nunique()} steps.",
@@ -172,7 +173,8 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
         neurons.
     """
     numbers = ["selectivity", "low", "high", "control"]
-    rows = parts.with_names(parts.with_steps(selectivity, ["language", *numbers]), "language")
+    table = parts.with_steps(selectivity, ["language", *numbers])
+    rows = parts.with_names(table, "language")
     rows = parts.averaged(rows, ["language", "step"], numbers)
     chart = parts.lines(
         parts.chart_of(rows[["language", "step", "selectivity", "low", "high", "control"]]),
@@ -185,51 +187,63 @@ def selectivity_by_step(selectivity: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=parts.HEIGHT),
         alt.Title(
-            "What silencing a region costs, through training", subtitle="bands: 95 % · dashed: random neurons"
+            titles.selectivity_by_step(table), subtitle="bands: 95 % intervals · dashed: random neurons"
         ),
         f"Selectivity of silencing at {rows.step.nunique()} training steps, beside random neurons.",
     )
 
 
-def retrieval_by_step(retrieval: pd.DataFrame, layer: str | None = None) -> alt.FacetChart | alt.LayerChart:
-    """How often a sentence's translation is its nearest neighbour, against the training step and chance.
+def retrieval_by_step(
+    retrieval: pd.DataFrame, layer: str | None = None, model: str | None = None
+) -> alt.LayerChart:
+    """How often a sentence's translation is its nearest neighbour, against the training step.
 
-    The line is the mean over language pairs, the band their middle half, the dashed line chance.
+    The line is the mean over language pairs, the band their middle half; dashed is what the untrained model
+    finds, and dotted is chance. Lists choose the model and the layer.
 
     Parameters
     ----------
     retrieval : DataFrame
-        Collated ``retrieval`` tables; several models get a panel each.
+        Collated ``retrieval`` tables.
     layer : str, optional
         Layer shown first; the one with the highest mean at the last step when not given.
+    model : str, optional
+        ``model_id`` shown first; the first of the table when not given.
     """
     table = parts.with_steps(retrieval, ["layer", "layer_index", "kind", "accuracy", "chance"])
     table = table.sort_values(["step", "layer_index"], kind="stable")
     rows = parts.mean_over_pairs(table, ["model", "step", "layer_index", "layer", "kind"])
+    curve = ["model", "layer", "kind"]
+    untrained = rows[rows.step == 0].set_index(curve).accuracy.rename("untrained")
+    rows = rows.join(untrained, on=curve)
+    names = sorted(rows.model.unique(), key=lambda name: name != _first(rows, model))
+    first = rows[rows.model == names[0]]
     if layer is None:
-        layer = rows[rows.step == rows.step.max()].groupby("layer").accuracy.mean().idxmax()
+        layer = first[first.step == first.step.max()].groupby("layer").accuracy.mean().idxmax()
+    models, of_model = parts.choice("model", names)
     layers, at_layer = parts.choice("layer", list(rows.layer.unique()), first=layer)
-    models = list(dict.fromkeys(table.model))
-    drawn = parts.lines(
-        parts.chart_of(rows, at_layer),
-        parts.step_axis(rows.step),
-        alt.Y("accuracy:Q", title="accuracy"),
-        parts.series_colour(rows, "kind", "sentences"),
-        parts.tips("model", "kind", step=",", accuracy=".2f", chance=".3f"),
-        null="chance",
-    )
-    if len(models) == 1:
-        chart = drawn.properties(width="container", height=parts.HEIGHT)
-    else:
-        panels = alt.Facet("model:N", title=None, sort=models)
-        chart = parts.fold(drawn.properties(width=parts.PANEL, height=parts.HEIGHT).facet(panels, columns=2))
+    base, x = parts.chart_of(rows.drop(columns="layer_index"), of_model, at_layer), parts.step_axis(rows.step)
+    colour = parts.series_colour(rows, "kind", "sentences")
+    tooltip = parts.tips("model", "kind", step=",", accuracy=".1%", untrained=".1%", chance=".1%")
+    y = parts.share_axis(alt.Y, "accuracy", "translations found", domainMin=0)
+    dotted = base.mark_line(color=theme.BASELINE, strokeDash=[1, 3], strokeWidth=1.6)
+    chart = parts.lines(base, x, y, colour, tooltip, null="untrained") + dotted.encode(x, alt.Y("chance:Q"))
     return parts.finish(
-        chart,
-        alt.Title("Finding the translation among all sentences", subtitle=parts.PAIR_BANDS),
-        f"Accuracy of cross-lingual retrieval for {', '.join(models)} at {rows.step.nunique()} training "
-        "steps, by kind of sentence, with chance.",
+        chart.properties(width="container", height=parts.HEIGHT),
+        alt.Title(
+            titles.retrieval_by_step(first, layer),
+            subtitle="bands: middle half of the language pairs · dashed: untrained · dotted: chance",
+        ),
+        f"Accuracy of cross-lingual retrieval for {', '.join(names)} at {rows.step.nunique()} training "
+        "steps, by kind of sentence, with what the untrained model finds and chance.",
+        *models,
         *layers,
     )
+
+
+def _first(rows: pd.DataFrame, model: str | None) -> str:
+    """The short name of a model, or of the first in a table."""
+    return parts.short(model) if model else rows.model.iloc[0]
 
 
 def nearness(plane: pd.DataFrame) -> float:
@@ -359,19 +373,19 @@ def sentence_map(
         *listed,
     )  # fmt: skip
     shares = f"format({near.to_numpy().round(3).tolist()}[layer_at][step_at], '.0%')"
-    place = table.title("Where the sentences lie").text.expr
     return parts.finish(
         parts.as_high_as(
             chart.resolve_scale(y="independent"),
             f"{pitch * len(languages)} + ({wide} ? 10 : {_PLANE + 24})",
         ),
         alt.Title(
-            alt.expr(f"[{place}, 'Translations at ' + {shares} + ' of the usual distance']"),
+            alt.expr(f"'Translations at ' + {shares} + ' of the usual distance'"),
             subtitle="100%: meaning plays no part on the map",
         ),
         f"Map of {len(meanings)} sentences in {len(names)} languages by their activations in two dimensions, "
         f"for {len(table.layers)} layers and {len(table.steps)} checkpoints.",
         *(*table.sliders(layer, step), colour_by),
+        state=table.state(),
     )
 
 
@@ -379,13 +393,15 @@ _FEW = 12  # languages of which two lines of text are shown
 _PLANE = 320  # height of the map above the list of translations, in a narrow window
 
 
-def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
+def region_size_by_step(counts: pd.DataFrame, model: str | None = None) -> alt.FacetChart:
     """Mean number of key neurons of a language against the training step, and by chance, for every rule.
 
     Parameters
     ----------
     counts : DataFrame
         Collated ``region_counts`` of one or several models.
+    model : str, optional
+        ``model_id`` that the title speaks of; the first of the table when not given.
     """
     table = parts.split_stacks(parts.with_steps(counts, ["rule", "layer", "language", "count", "expected"]))
     keys = ["model", "rule", *parts.stack_keys(table), "step"]
@@ -394,25 +410,26 @@ def region_size_by_step(counts: pd.DataFrame) -> alt.FacetChart:
         neurons=("count", "mean"), low=("count", "min"), high=("count", "max"), expected=("expected", "mean")
     )
     rows = rows.reset_index()
-    drawn = parts.lines(
-        parts.chart_of(rows),
-        parts.step_axis(rows.step),
+    base, x, colour = parts.chart_of(rows), parts.step_axis(rows.step), parts.series_colour(rows, "model")
+    numbers = dict.fromkeys(("neurons", "low", "high", "expected"), ".1f")
+    dashed = base.mark_line(strokeDash=[4, 4], strokeWidth=1.2)
+    drawn = dashed.encode(x, alt.Y("expected:Q"), colour) + base.mark_line(point=True).encode(
+        x,
         alt.Y("neurons:Q", title="key neurons of a language"),
-        parts.series_colour(rows, "model"),
-        parts.tips("model", "rule", step=",", neurons=".1f", expected=".1f"),
-        null="expected",
+        colour,
+        tooltip=parts.tips("model", "rule", step=",", **numbers),
     )
     return parts.finish(
         parts.by_rule(drawn.properties(width=205, height=200), rows).resolve_scale(y="independent"),
         alt.Title(
-            "Size of the regions through training",
-            subtitle="mean and range over languages · dashed: shuffled languages",
+            titles.region_size_by_step(rows, _first(rows, model)),
+            subtitle="means over languages · dashed: shuffled languages",
         ),
         "Number of key neurons of a language against training step, for each rule, with chance.",
     )
 
 
-def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
+def accuracy_against_sads(points: pd.DataFrame, model: str | None = None) -> alt.LayerChart:
     """Mean accuracy over languages against SADS: a point per model, seed and checkpoint, with chance.
 
     Parameters
@@ -420,26 +437,33 @@ def accuracy_against_sads(points: pd.DataFrame) -> alt.LayerChart:
     points : DataFrame
         ``model_id``, ``training_seed``, ``step``, ``asked``, ``sads``, ``accuracy``, ``low``, ``high``,
         ``chance``.
+    model : str, optional
+        ``model_id`` that the title speaks of; the first of the table when not given.
     """
     columns = ["asked", "training_seed", "sads", "accuracy", "low", "high", "chance"]
     rows = parts.with_steps(points, columns)[["model", "step", *columns]]
     tasks = list(dict.fromkeys(rows.asked))
-    lists, task = parts.choice(
-        "asked", tasks, first="translation" if "translation" in tasks else tasks[0], label="task"
-    )
+    shown = "translation" if "translation" in tasks else tasks[0]
+    lists, task = parts.choice("asked", tasks, first=shown, label="task")
     base = parts.chart_of(rows, task)
     x = alt.X("sads:Q", title=parts.SCORES["sads"])
     y = parts.share_axis(alt.Y, "accuracy", "mean accuracy", domain=[0, 1])
     colour = parts.series_colour(rows, "model")
     tooltip = parts.tips("model", "training_seed", step=",", sads=".3f", accuracy=".1%", chance=".0%")
     chart = alt.layer(
-        base.mark_rule(opacity=0.5).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_line(opacity=0.4, strokeWidth=1.2).encode(
+            x, y, colour, alt.Detail("training_seed:N"), alt.Order("step:Q")
+        ),
+        base.mark_rule(opacity=0.4).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_point(size=60).encode(x, y, colour, tooltip=tooltip),
         base.mark_rule(strokeDash=[4, 4], color=theme.INK).encode(alt.Y("chance:Q")),
     )
     return parts.finish(
         chart.properties(width="container", height=parts.HEIGHT),
-        alt.Title("Accuracy and alignment", subtitle="a point per checkpoint · dashed: chance"),
+        alt.Title(
+            titles.accuracy_against_sads(rows, _first(rows, model)),
+            subtitle="a point per checkpoint, joined in the order of training · dashed: chance",
+        ),
         f"Mean accuracy against SADS at {len(rows)} checkpoints of {rows.model.nunique()} models, by task.",
         *lists,
     )
