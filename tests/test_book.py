@@ -408,7 +408,7 @@ def test_every_page_of_the_table_of_contents_is_built(built_book):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_shows_outputs_and_no_error(built_book, chapter):
     page = (built_book / f"{chapter}.html").read_text()
-    assert page.count('class="cell_output') >= 3
+    assert page.count('class="cell_output') >= 2
     assert "Traceback" not in page
 
 
