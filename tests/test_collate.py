@@ -203,6 +203,19 @@ def test_publishing_writes_only_the_rows_asked_for_and_their_manifests(results, 
     assert manifest["settings"]["revision"] == "step000032"
 
 
+def test_a_manifest_names_versions_once_and_with_a_table_only_where_it_has_others():
+    tables = {
+        "a": {"versions": {"torch": "1"}},
+        "b": {"versions": {"torch": "2"}},
+        "c": {"versions": {"torch": "1"}},
+    }
+    told = collate._told_once({"tables": tables})
+    assert told == {
+        "versions": {"torch": "1"},
+        "tables": {"a": {}, "b": {"versions": {"torch": "2"}}, "c": {}},
+    }
+
+
 def test_a_run_that_was_not_done_is_not_published(results, tmp_path, monkeypatch):
     monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
     with pytest.raises(FileNotFoundError, match="no table 'similarity' of run world/lab--bloom-m/step000064"):
