@@ -260,7 +260,7 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
 
 
 def _shortened(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with no more digits than it is read with; the map only of the book's own text, which is drawn."""
+    """A table with no more digits than it is read with; of the map the book's own text, which is drawn."""
     if table == "projection":
         frame = frame[frame.corpus.isin(GENERATED)]
     digits = "float16" if table in ("projection", "cosines") else "float32"
