@@ -76,7 +76,7 @@ small: $(READY) pairs  ## build the small book that the tests read
 test: $(READY) pairs small  ## run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadgroup
 
 stage: $(READY)  ## lay out a new stage: make stage NAME=cka
 	$(BIN)/python workflow/new_stage.py $(NAME)

@@ -95,7 +95,9 @@ class Seen:
 WIDER = """() => [document.documentElement, ...document.querySelectorAll('.vega-embed, .chart-wrapper')]
     .filter(box => box.scrollWidth > box.clientWidth + 1)
     .map(box => `${box.tagName}.${box.className}: ${box.scrollWidth} in ${box.clientWidth} pixels`)"""
-UNFOLD = "document.querySelectorAll('main details:not(.vega-embed *)').forEach(fold => fold.open = true)"
+# Folds within folds stay shut: they hold more of what the outer ones hold.
+UNFOLD = """document.querySelectorAll('main details:not(.vega-embed *):not(details details)')
+    .forEach(fold => fold.open = true)"""
 CLOCK = """new MutationObserver((_, watch) => {
     if (!document.querySelector('[id^=altair-viz] svg')) return;
     window.firstFigure = performance.now() / 1000;
@@ -145,7 +147,10 @@ def seen(browser, built_book):
 
 
 in_windows = pytest.mark.parametrize(("scheme", "width"), WINDOWS)
-of_pages = pytest.mark.parametrize("name", PAGES)
+# The tests of one page run in one process, which visits it once.
+of_pages = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES]
+)
 
 
 @in_windows
