@@ -551,8 +551,7 @@ shown(
 #
 # - `zscore` calls a neuron key to a language that lies two standard deviations above the mean of all. The more languages, the more chances to do so: with hundreds, nearly every neuron has some language that does, whatever it does.
 # - `lape` keeps the hundredth of the neurons whose activity is least evenly spread, however many languages there are, and `ap` gives every language the same number of neurons: with hundreds of languages most neurons are some language's. Only where they lie, and how far the twin's agree, can say something.
-# - `calibrated` holds each difference against an error of its own and corrects for all of them together; what is left for few sentences and many languages is what is large.
-# - `distinctive` asks for one language that stands apart from all the others. Two close relatives (Bokmål and Nynorsk) hide each other's neurons, so among hundreds of languages it finds those of languages without kin.
+# - `calibrated` and `distinctive` hold differences against errors, so that shuffled languages give none. But languages differ in their tokens before anything is learned, and among hundreds there is nearly always one, with a script or a spelling of its own, that sets a neuron apart. What such a rule finds is a language's own only as far as it goes beyond the untrained twin.
 
 
 # %% tags=["hide-input"]
@@ -568,7 +567,12 @@ def seen_in_rules():
             f"(shuffled {many.share_shuffled[rule]:.1%}, untrained {many.share_untrained[rule]:.1%})"
             for rule in many.index.intersection(few.index)
         )
-        lines.append(f"{model}, with {rows.read.min()} and with {rows.read.max()} languages: {told}.")
+        above = [f"`{rule}`" for rule in many.index if many.share[rule] > many.share_untrained[rule]]
+        lines.append(
+            f"{model}, with {rows.read.min()} and with {rows.read.max()} languages: {told}. "
+            f"With {rows.read.max()} languages more neurons than in the untrained network are key by "
+            f"{', '.join(above) if above else 'none of the rules'}."
+        )
     return Markdown("**What we see.** " + "\n\n".join(lines))
 
 
