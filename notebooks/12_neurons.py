@@ -94,7 +94,7 @@ run
 # %% [markdown]
 # ## Alike for a meaning, neuron by neuron
 #
-# How strongly a neuron answers to a language is the $t$ of [chapter 05](05_regions.ipynb): how far that language goes beyond what the others predict.
+# How strongly a neuron answers to a language is the *t* of [chapter 05](05_regions.ipynb): how far that language goes beyond what the others predict.
 # How strongly it answers to meaning is a SADS of its own, as in [chapter 04](04_similarity.ipynb) with one neuron for a vector: its activations in units of its own spread, multiplied over pairs of translations, less the same over pairs that share neither meaning nor language.
 # On a few sentences of one layer we can take every pair; `alikeness` closes the sums:
 
@@ -238,7 +238,7 @@ def what_drives(neurons):
         f"chance is {chance[False]:.0%}. Intervals are over languages. Of the sentences next after the one that drives a "
         f"neuron of meaning most, {next_after['strongest']} are its translations, of random neurons {next_after['random']}, "
         f"of the twin's {next_after['untrained']}; chance is {chance[True]:.1%}, and intervals are over neurons. "
-        f"From the half that chose to the other the median $t$ goes from {halves.score[False]:.1f} to {halves.score_shown[False]:.1f}, "
+        f"From the half that chose to the other the median *t* goes from {halves.score[False]:.1f} to {halves.score_shown[False]:.1f}, "
         f"the median SADS from {halves.score[True]:.2f} to {halves.score_shown[True]:.2f}."
     )
 

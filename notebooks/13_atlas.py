@@ -77,6 +77,8 @@ def tables_on(text):
             whole = collate.collate(name, results, published, like=text, apart=apart)
         except FileNotFoundError:
             continue
+        if text not in (PUD, DECLARATION):
+            whole = whole[~findings.is_real(whole)]  # for whom generated text is no language
         first = whole.training_seed == whole.groupby("model_id").training_seed.transform("min")
         rows = whole[first & (whole.layer != "all")] if "layer" in whole else whole[first]
         found[name] = rows.assign(model=rows.model_id.map(findings.short))
@@ -104,7 +106,7 @@ def of_retrieval(retrieval):
     across = collate.across_scripts(pairs.assign(source=pairs.language, target=pairs.other))
     if pairs.other.nunique() < 3:
         return levels(pairs, pairs)
-    return levels(across, across) | {"pairs": pairs[["measure", *AT, "language", "other", *NUMBERS]]}
+    return levels(across, across) | {"pairs": pairs[["measure", *AT, "language", "other", *NUMBERS[:3]]]}
 
 
 def levels(whole, each):
