@@ -21,12 +21,16 @@
   function nameSteps(slider, view) {
     if (!(`${slider.name}_names` in view.getState().signals)) return;
     const names = view.signal(`${slider.name}_names`);
-    const say = (_, at) => {
-      slider.setAttribute("aria-valuetext", names[at]);
-      slider.nextElementSibling.textContent = names[at];
+    const label = slider.nextElementSibling;
+    const say = () => {
+      const name = String(names[slider.value]);
+      slider.setAttribute("aria-valuetext", name);
+      if (label.textContent !== name) label.textContent = name;
     };
+    // Vega writes the count there after each move, and after its own listeners.
+    new MutationObserver(say).observe(label, { childList: true, characterData: true, subtree: true });
     view.addSignalListener(slider.name, say);
-    say(slider.name, view.signal(slider.name));
+    say();
   }
 
   // A group without marks, or with marks that are decoration, is announced as a symbol without a name.
