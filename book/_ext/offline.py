@@ -75,12 +75,13 @@ def settle_page(app, pagename, templatename, context, doctree) -> None:
     used |= {"thebe": False, "@jupyter-widgets": False}
     for files in (context["script_files"], context["css_files"]):
         files[:] = [file for file in files if all(used[name] or name not in _source(file) for name in used)]
-    if "vegaEmbed" in body:
+    charts, atlas = "vegaEmbed" in body, 'id="atlas"' in body
+    if charts or atlas:
         # Synchronous and early: the charts' own scripts run while the page is read.
         app.add_js_file(BUNDLE, priority=100)
+    if charts:
         app.add_js_file("charts.js", priority=101)
-    if 'id="atlas"' in body:
-        app.add_js_file(BUNDLE, priority=100)
+    if atlas:
         app.add_js_file("atlas.js", loading_method="defer")
     if EQUATION.search(body):
         app.add_js_file("equations.js", loading_method="defer")

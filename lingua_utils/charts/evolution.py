@@ -339,7 +339,7 @@ def sentence_map(
             domain=[*names, *map(str, ten), "other"],
             range=[
                 *theme.language_colours(languages).values(),
-                *(theme.hue_colour(at * 0.618034, 0.7) for at in range(len(ten))),
+                *(theme.hue_colour(at * theme.GOLDEN, 0.7) for at in range(len(ten))),
                 theme.BASELINE,
             ],
         ),

@@ -1,7 +1,5 @@
 """The figure of the first page: a real model from layer to layer, beside a small one through its training."""
 
-import textwrap
-
 import altair as alt
 import pandas as pd
 
@@ -58,7 +56,7 @@ def real_beside_lab(table: pd.DataFrame, title: str) -> alt.HConcatChart:
     return parts.finish(
         parts.fold(alt.hconcat(*columns, spacing=30)),
         alt.Title(
-            textwrap.wrap(title, 46),
+            title,
             subtitle="bands: 95 % intervals · grey: shuffled sentences or chance",
         ),
         f"Standardised SADS, translations found and LRDS of {' and of '.join(titles.values())}, with "

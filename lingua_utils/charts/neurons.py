@@ -62,11 +62,9 @@ def driven(neurons: pd.DataFrame, n_sentences: int) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
-            [
-                f"Of {n_sentences} sentences that drive a language's neuron,",
-                f"{means['strongest']:.0%} are in that language, {means['random']:.0%} at random",
-            ],
-            subtitle=["meaning: that translate the first", "line: lowest to highest · tick: chance"],
+            f"Of {n_sentences} sentences that drive a language's neuron, {means['strongest']:.0%} are in "
+            f"that language, {means['random']:.0%} at random",
+            subtitle="meaning: that translate the first · line: lowest to highest · tick: chance",
         ),
         "Share of the sentences that drive a neuron most which are in its language or translate the first.",
     )
@@ -109,10 +107,8 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
-            [
-                "Without its strongest neurons a language's",
-                f"{measure} rises by {rises[OWN]:.2%} (random: {rises[RANDOM_OWN]:.2%})",
-            ],
+            f"Without its strongest neurons a language's {measure} rises by {rises[OWN]:.2%} "
+            f"(random: {rises[RANDOM_OWN]:.2%})",
             subtitle="lines: 95 % intervals · meaning: all languages",
         ),
         f"Ratio to intact of each language's {measure} without its strongest neurons, and at random.",

@@ -70,7 +70,7 @@ _FAMILY_COLOURS = {
     "Quechuan": "#2f7c85",
     "unknown": BASELINE,
 }
-_GOLDEN = 0.6180339887498949
+GOLDEN = 0.6180339887498949
 _POSITIONS = {code: position for position, code in enumerate(sorted(LANGUAGES))}
 
 
@@ -124,7 +124,7 @@ def family_colours(families: Iterable[str]) -> dict[str, str]:
 
 def _walk(code: str) -> str:
     position = _POSITIONS.get(code, zlib.crc32(code.encode()))
-    return hue_colour(position * _GOLDEN, saturation=0.5 + 0.3 * (position % 2))
+    return hue_colour(position * GOLDEN, saturation=0.5 + 0.3 * (position % 2))
 
 
 def hue_colour(turn: float, saturation: float = 0.65) -> str:
@@ -218,7 +218,7 @@ def series_scale(names: Iterable[str]) -> alt.Scale:
     """Colour scale over any number of names: the book's rules keep their colours, others get further ones."""
     names = list(names)
     free = [colour for colour in _SERIES if colour not in {RULES.get(name) for name in names}]
-    free += [hue_colour(number * _GOLDEN) for number in range(len(names))]
+    free += [hue_colour(number * GOLDEN) for number in range(len(names))]
     further = iter(free)
     return alt.Scale(domain=names, range=[RULES.get(name) or next(further) for name in names])
 

@@ -233,8 +233,8 @@ def region_overlap(overlap: pd.DataFrame) -> str:
     none = [rule for rule in parts.rules_of(known) if rule not in sharing]
     return (
         f"By {most.rule}, {_name(most.source)} and {_name(most.target)} share most: {most.jaccard:.0%} of "
-        "their key "
-        f"neurons, by chance {most.chance:.0%}" + (f"; by {_join(none)} no two share any" if none else "")
+        f"their key neurons, by chance {most.chance:.0%}"
+        + (f"; by {_join(none)} no two share any" if none else "")
     )
 
 
@@ -335,11 +335,12 @@ def scores_by_step(table: pd.DataFrame) -> str:
         return f"SADS ends at {_join(told)}"
     start, end = rows.iloc[0], rows.iloc[-1]
     peak = rows.loc[rows.lrds.idxmax()] if rows.index.is_unique else end
+    goes = "grows" if end.sads >= start.sads else "falls"
     return (
-        f"SADS grows from {start.sads:.2f} at step {start.step:,} to {end.sads:.2f} ({end.sads_low:.2f} to "
+        f"SADS {goes} from {start.sads:.2f} at step {start.step:,} to {end.sads:.2f} ({end.sads_low:.2f} to "
         f"{end.sads_high:.2f}) at step {end.step:,}, shuffled {end.sads_null:.2f}; LRDS is highest at step "
         f"{peak.step:,}, {peak.lrds:.2f}, and ends at {end.lrds:.2f}"
-    ).replace("grows from", "grows from" if end.sads >= start.sads else "falls from")
+    )
 
 
 def _ends_of_training(rows: pd.DataFrame) -> pd.DataFrame:
