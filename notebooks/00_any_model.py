@@ -9,15 +9,23 @@
 # %% [markdown]
 # # Does your model share one space of meaning?
 #
-# This notebook is the shortest way through the book for one model: from its name to the charts.
+# ```{glue} answer
+# ```
+#
+# This notebook takes one model through the whole book, from its name to the charts.
 # Change `model_id` to any model of a known architecture on the Hugging Face Hub, and run all cells.
 # Each section is a chapter in a few lines; the chapters say what the numbers mean and where they mislead.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | a model at one revision, and a corpus; the published tables of other models |
 # | **Writes** | the activations of the run |
 # | **Costs** | one download, one forward pass over the corpus, seconds of statistics; the default fits a T4 GPU with 16 GB |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -38,6 +46,7 @@ from lingua_utils.charts import regions as draw_regions
 from lingua_utils.charts import scaling, theme
 from lingua_utils.charts import similarity as draw
 from lingua_utils.charts.corpus import side_by_side
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure import similarity as measure
 from lingua_utils.measure.ablation import SilencingText
 from lingua_utils.runs import collate, findings
@@ -73,7 +82,7 @@ task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 silenced: bool = False  # also silence every region: many more passes
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -159,6 +168,7 @@ else:
 # ## Whose neurons
 #
 # How many neurons each rule calls key to some language, beside what it calls so when the languages are shuffled, and in the same network untrained ([in full](05_regions.ipynb)).
+# `distinctive` asks whether a language stands out from how the others differ, `calibrated` whether languages differ on the neuron at all; `zscore` is the paper's rule; `lape` goes by how often a neuron is active, `ap` by how well it detects the language.
 
 # %%
 regions, untrained = run.regions(), run.untrained().regions()
@@ -194,11 +204,18 @@ if silenced:
 score = similarity.query("layer == 'all'").iloc[0]
 by_layer = found.query("layer != 'all'").groupby("layer", sort=False).accuracy.mean()
 shares = null.iloc[0]
+limit = measure.with_limits(similarity).query("layer != 'all'")
+above = int((limit.sads_low > limit.sads_null_limit).sum())
+answer = (
+    f"{run.settings.model_id} shares meaning beyond chance in {above} of {len(limit)} layers, and translations are found most "
+    f"often in layer {by_layer.idxmax()}: {by_layer.max():.0%} of the time (chance {found.chance.iloc[0]:.1%})."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     f"**What we see.** {run.settings.model_id} at {run.settings.revision}, {captured.n_sentences} meanings in "
     f"{len(captured.languages)} languages. SADS is {score.sads:.3f} ({score.sads_low:.3f} to {score.sads_high:.3f}), where shuffled "
     f"meanings give at most {score.sads_null_high:.3f}; LRDS is {score.lrds:.3f} ({score.lrds_low:.3f} to {score.lrds_high:.3f}). "
-    f"A translation is found best in layer {by_layer.idxmax()}, {by_layer.max():.0%} of the time (chance {found.chance.iloc[0]:.1%}). "
+    f"Translations are found most often in layer {by_layer.idxmax()}, {by_layer.max():.0%} of the time (chance {found.chance.iloc[0]:.1%}). "
     f"The rule `{shares.rule}` calls {shares.share:.1%} of the neurons key to some language, {shares.share_shuffled:.1%} when the languages are shuffled"
     + (
         "."

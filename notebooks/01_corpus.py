@@ -9,15 +9,23 @@
 # %% [markdown]
 # # Do these sentences say the same thing?
 #
+# ```{glue} answer
+# ```
+#
 # Everything in this book compares sentences that mean the same in different languages.
 # Such a comparison is only as good as its text: if a translation carries the same digits or names, a model may match them without understanding a word.
 # So before any model is measured, this chapter shows the sentences, counts what they share, and fixes them by a fingerprint.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | a corpus: text generated from CLDR (`world`, `phrasebook`), a published one by name, or a path to your own line-aligned files or table |
 # | **Writes** | nothing: text is cheap to make again, and its fingerprint goes into every manifest |
 # | **Costs** | seconds on a laptop |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -36,6 +44,7 @@ from IPython.display import Markdown, display
 from lingua_utils import runs
 from lingua_utils.charts import theme
 from lingua_utils.charts.corpus import side_by_side
+from lingua_utils.charts.glue import glue
 from lingua_utils.text import udhr
 from lingua_utils.text.corpus import load_corpus
 from lingua_utils.text.languages import get_language
@@ -49,7 +58,7 @@ n_sentences: int = 200  # meanings, where there are so many; 0 takes all
 languages: str = "default"  # codes separated by spaces, "default" or "all"
 digits: str = ""  # of generated text; empty for its default: "none", "latin", "native"
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 text = runs.from_parameters(globals()).corpus()
 str(text)
 
@@ -122,6 +131,13 @@ distinct = pd.Series([len(set(sentences)) for sentences in zip(*text.texts, stri
 unchanged = (distinct < text.n_languages).mean()
 
 # %% tags=["hide-input"]
+made = corpus in ("world", "phrasebook")  # rendered from one meaning, so that translations are exact
+answer = (
+    f"{'Yes: each was rendered from one meaning' if made else 'As far as their translators made them do so'}, "
+    f"in {text.n_languages} languages. What could be matched without understanding: {with_digits:.0%} of the sentences hold a "
+    f"digit, and {unchanged:.0%} of the meanings are written alike in two languages or more."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     f"**What we see.** {text.n_sentences} meanings in {text.n_languages} languages; "
     f"{with_digits:.0%} of the sentences hold a digit, {unchanged:.0%} of the meanings are written exactly alike "

@@ -9,15 +9,23 @@
 # %% [markdown]
 # # Can a lingua franca be grown?
 #
+# ```{glue} answer
+# ```
+#
 # Large models are given to us finished; how they came to share meaning between languages cannot be watched again.
 # A small one can be grown here, on text we know to the last line, and stopped at any step.
 # The lab trains real architectures (BLOOM, LLaMA) on a small world: some thirty countries with their languages, currencies and quantities, told in ten languages.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | nothing: the text is rendered from CLDR |
 # | **Writes** | `checkpoints/<model>/step…/`, each a complete Hugging Face folder, and `losses.parquet` |
 # | **Costs** | some minutes on two cores for `bloom-m`, less on a GPU; a killed training resumes from its last checkpoint |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -35,6 +43,7 @@ from IPython.display import Markdown
 from transformers import AutoConfig
 
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.charts.lab import loss_by_language
 from lingua_utils.models import recipes, training
 from lingua_utils.text.world import training_lines, training_sentences
@@ -88,6 +97,12 @@ first, last = (
     losses[losses.step == step].set_index("language").bits_per_byte.rename(index=theme.language_name)
     for step in (losses.step.min(), losses.step.max())
 )
+answer = (
+    f"A small model can be grown: within {losses.step.max():,} steps the loss falls from {first.mean():.2f} to {last.mean():.2f} bits "
+    f"per byte, on average over {len(last)} languages. Whether it comes to share meaning between them, "
+    "[chapter 08](08_evolution.ipynb) measures."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     f"**What we see.** {len(checkpoints)} checkpoints, from `{checkpoints[0]}` to `{checkpoints[-1]}`. "
     f"On held-out sentences the loss falls from {first.mean():.2f} to {last.mean():.2f} bits per byte on average; "

@@ -9,15 +9,23 @@
 # %% [markdown]
 # # What does each neuron do when it reads a sentence?
 #
-# A neuron here is one input channel of an MLP's down-projection: its value after the activation function, just before it is written back into the residual stream.
+# ```{glue} answer
+# ```
+#
+# A *neuron* here is one input channel of an MLP's down-projection: its value after the activation function, just before it is written back into the residual stream.
 # For each sentence in each language this chapter reads that value in every layer and averages it over the sentence's tokens.
 # The result, one number for each language, sentence, layer and neuron, is all that the next two chapters look at.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | a model at one revision, and the corpus |
 # | **Writes** | `tokens`, `activity`, `shared_tokens`; `activations/` in the run's folder: one file per layer, read lazily |
 # | **Costs** | one forward pass over the corpus |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -41,6 +49,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from lingua_utils import runs
 from lingua_utils.charts import activations as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure.activations import capture
 from lingua_utils.measure.similarity import retrieval
 from lingua_utils.text.languages import different_script
@@ -75,7 +84,7 @@ silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -168,6 +177,11 @@ captured = run.activations()
 mean_tokens = tokens.groupby("language").tokens.mean()
 fewest, most = theme.language_name(mean_tokens.idxmin()), theme.language_name(mean_tokens.idxmax())
 by_layer = activity.groupby("layer", sort=False).share_positive.mean()
+answer = (
+    f"It takes a value at every token, above zero {activity.share_positive.mean():.0%} of the time on average over layers and "
+    f"languages; the mean over a sentence's tokens is kept, one number for each of {sum(captured.widths):,} neurons."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     f"**What we see.** {captured.n_sentences} meanings in {len(captured.languages)} languages, "
     f"{len(captured.layers)} layers of {captured.widths[0]} neurons. "

@@ -9,15 +9,23 @@
 # %% [markdown]
 # # Are sentences alike because they share a language, or because they share a meaning?
 #
+# ```{glue} answer
+# ```
+#
 # Two sentences can share their language, their meaning, or neither.
 # If a model's neurons follow the language, sentences of one language are alike; if they follow the meaning, translations are.
 # This chapter measures both, layer by layer, and sets each beside what shuffled sentences give.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the activations of the run |
 # | **Writes** | `similarity`, `scales`, `similarity_by_script`, `variance`, `retrieval`, `cosines`, `projection` |
 # | **Costs** | seconds; linear in the number of sentences |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -37,6 +45,7 @@ from lingua_utils import runs
 from lingua_utils.charts import similarity as draw
 from lingua_utils.charts import theme
 from lingua_utils.charts.evolution import sentence_map
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure import similarity as measure
 from lingua_utils.measure.sums import SCALES
 from lingua_utils.text.languages import different_script
@@ -71,7 +80,7 @@ silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -161,6 +170,19 @@ draw.scores_by_layer(limited)
 whole = similarity.query("kind == 'all' and scale == 'standardised' and layer == 'all'").iloc[0]
 layers = limited.query("kind == 'all' and scale == 'standardised'")
 peak, above = layers.loc[layers.sads.idxmax()], (layers.sads_low > layers.sads_null_limit).sum()
+more = (
+    "meaning"
+    if whole.sads_low > whole.lrds_high
+    else "language"
+    if whole.lrds_low > whole.sads_high
+    else "neither"
+)
+answer = (
+    f"For both reasons, {'about as much for one as for the other' if more == 'neither' else f'more for their {more}'}: over all layers "
+    f"sharing a language adds {whole.lrds:.2f} to the mean cosine (LRDS; {whole.lrds_low:.2f} to {whole.lrds_high:.2f}), "
+    f"sharing a meaning {whole.sads:.2f} (SADS; {whole.sads_low:.2f} to {whole.sads_high:.2f}; shuffled, at most {whole.sads_null_high:.2f})."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     f"**What we see.** Standardised, over all layers, LRDS is {whole.lrds:.3f} ({whole.lrds_low:.3f} to {whole.lrds_high:.3f}) "
     f"and SADS {whole.sads:.3f} ({whole.sads_low:.3f} to {whole.sads_high:.3f}); with meanings shuffled SADS lies "
@@ -313,7 +335,7 @@ found = pairs.query("layer == @best_layer.idxmax()").sort_values("accuracy")
 worst, best = (found.iloc[place] for place in (0, -1))
 Markdown(
     f"**What we see.** Among {best.gallery} sentences, chance is {best.chance:.3f}. "
-    f"Translations are found best in layer {best_layer.idxmax()}, {best_layer.max():.0%} of the time on average; "
+    f"Translations are found most often in layer {best_layer.idxmax()}, {best_layer.max():.0%} of the time on average; "
     f"most easily from {theme.language_name(best.source)} to {theme.language_name(best.target)} ({best.accuracy:.2f}), "
     f"least easily from {theme.language_name(worst.source)} to {theme.language_name(worst.target)} ({worst.accuracy:.2f})."
     + "".join(
@@ -345,6 +367,7 @@ draw.mean_cosines(cosines)
 # ## Where do the sentences lie?
 #
 # Forty sentences in all languages, or in thirty from all families where there are more, placed by the two directions in which their standardised activations differ most.
+# Ten of them, evenly taken, have a colour of their own; point at a sentence, tap it or choose it, and its translations are marked and stand beside the map.
 # The chapter on training puts these maps in motion.
 
 

@@ -9,15 +9,23 @@
 # %% [markdown]
 # # Which neurons are key to a language?
 #
+# ```{glue} answer
+# ```
+#
 # A language's region is the set of neurons that answer to it more than to other languages.
 # There is more than one way to say "more"; this chapter takes five, and sets each beside what the same rule selects when the languages are shuffled, and in the same network before it was trained.
 # A rule is a plain function, so yours can stand beside them.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the activations of the run |
 # | **Writes** | `region_null`, `region_limits`, `region_counts`, `region_concentration`, `region_overlap`, `region_agreement`, `region_neurons` |
 # | **Costs** | seconds for the lab, minutes for a large model |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -75,7 +83,7 @@ silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -105,7 +113,7 @@ if n_languages > 3:  # with fewer, there is no telling how the others differ
     assert np.allclose(regions.distinctness(means, errors).ravel(), t)
 
 # %% [markdown]
-# Over all neurons and languages, the rule keeps the largest set of $t$ that is expected to be wrong in at most one of twenty (Benjamini and Hochberg).
+# Over all neurons and languages, the rule keeps the largest set of $t$ that is expected to be wrong in at most one of twenty {cite}`benjamini1995fdr`.
 #
 # ## The paper's score
 #
@@ -182,6 +190,13 @@ calls = "; ".join(
     for row in region_null.itertuples()
 )
 # As HTML, since another page shows it too, where Markdown would not be read.
+lead = region_null.iloc[0]
+answer = (
+    f"By the rule `{lead.rule}`, which leads this chapter, {lead.share:.1%} of the neurons are key to some language, "
+    f"{lead.share_shuffled:.1%} when the languages are shuffled and {lead.share_untrained:.1%} in the untrained network. "
+    f"By all {len(region_null)} rules it is {region_null.share.min():.1%} to {region_null.share.max():.1%}: what is key depends on the rule."
+)
+glue("answer", Markdown(answer), show=False)
 text = HTML(f"<p><strong>What we see.</strong> {calls}.</p>")
 glue("region_null_sentence", text)
 

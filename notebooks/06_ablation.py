@@ -9,15 +9,23 @@
 # %% [markdown]
 # # What does a language lose without its neurons?
 #
+# ```{glue} answer
+# ```
+#
 # A region was selected because its neurons answer to a language; whether the language needs them is another question.
 # Here each region is silenced while the model reads, and the cost is measured on sentences that the regions were not selected on.
 # Silencing any neurons costs something, so beside each region stand random ones of the same size.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the model, its activations, and sentences that its regions were not selected on |
 # | **Writes** | `costs`, `intact`, `silencing`, `perplexity`, `perplexity_excess`, `selectivity`, `dose` |
 # | **Costs** | minutes for the lab: every region and every control is a pass over the text |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -39,6 +47,7 @@ from tqdm.auto import tqdm
 from lingua_utils import runs
 from lingua_utils.charts import ablation as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure import ablation
 from lingua_utils.measure.intervals import margin
 from lingua_utils.measure.perplexity import measured, score
@@ -73,7 +82,7 @@ silenced_items: int = 100  # items per language with a region silenced
 task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -122,6 +131,7 @@ Markdown(f"**What is measured** of this model is its {loss}: {reads[loss]}.")
 # ## What is silenced
 #
 # For each language: its region, parts of it (the strongest neurons first), and random neurons, as many in each layer; either any others (`layer`), or others of a like magnitude (`magnitude`).
+# A region is that of a rule of [the last chapter](05_regions.ipynb): `distinctive` (the language stands out from how the others differ), `calibrated` (languages differ on the neuron, and this one is prominent), `zscore` (the paper's), `lape` (how often the neuron is active) and `ap` (how well it detects the language).
 
 # %%
 asked = run.settings
@@ -143,7 +153,7 @@ def to_silence(selected, language):
 
 # %% [markdown]
 # The cost of a sentence is how many nats more the model needs for it.
-# Regions and random neurons are judged on the same sentences, which regions were not selected on.
+# Regions and random neurons are judged on the same sentences, on which no region was selected.
 # All costs are measured once and kept, sentence by sentence; everything below is arithmetic on this table.
 
 
@@ -305,6 +315,13 @@ draw.selectivity(selectivity)
 verdicts = selectivity.query("control_kind == 'layer'").copy()
 verdicts["both"] = verdicts.own_exceeds_others & verdicts.own_exceeds_controls
 beyond = (verdicts.excess_low > 0).groupby(verdicts.rule, sort=False).sum()
+first = verdicts[verdicts.rule == verdicts.rule.iloc[0]]
+answer = (
+    f"Without its region by `{first.rule.iloc[0]}` a language loses {first.own.mean():.4f} bits per byte on average, the other languages "
+    f"{first.others.mean():.4f}; random neurons cost it {first.control_own.mean():.4f}. The loss exceeds that by random neurons, "
+    f"beyond its interval, in {int((first.excess_low > 0).sum())} of {len(first)} languages."
+)
+glue("answer", Markdown(answer), show=False)
 Markdown(
     "**What we see.** A language's own text loses more than the others' and more than under any random region for "
     + ", ".join(

@@ -9,15 +9,23 @@
 # %% [markdown]
 # # What one language was taught, do the others know?
 #
+# ```{glue} answer
+# ```
+#
 # The paper ties the alignment of meaning to accuracy on tasks in several languages.
-# Here the model is asked, without any example, to choose the right continuation of a text; once intact, and once with each region silenced while it is being asked.
+# Here the model is asked, without any example, to choose the right continuation of a text: first intact, then with each region silenced while it is asked.
 # The questions are the same in every language, so the accuracies can be compared; some can be answered only with what another language was taught.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the model, and questions that are the same in every language; the model, its regions, and the same questions |
 # | **Writes** | `accuracy`, `directions`, `tasks` |
 # | **Costs** | seconds for the lab; the harness scores every choice of every item; minutes for the lab |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package, with lm-evaluation-harness, beside Colab's own torch.
@@ -40,6 +48,7 @@ from tqdm.auto import tqdm
 from lingua_utils import runs
 from lingua_utils.charts import tasks as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure import tasks as measure
 from lingua_utils.measure.ablation import mean_activations, random_regions
 from lingua_utils.measure.intervals import matched_change
@@ -75,7 +84,7 @@ task_controls: int = 1  # random regions beside each
 results: str = "results"  # root of all results
 silenced: bool = True  # ask again with each region silenced
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 run = runs.from_parameters(globals())
 run
 
@@ -178,6 +187,24 @@ told = "; ".join(
     f"{task}: {row.mean_accuracy:.0%} ({row.mean_low:.0%} to {row.mean_high:.0%}), chance {row.chance:.0%}"
     for task, row in means.iterrows()
 )
+if "transfer" in means.index:
+    row = means.loc["transfer"]
+    known = (
+        "They do, at least in part"
+        if row.mean_low > row.chance
+        else "Not so that it could be told from guessing"
+    )
+    answer = (
+        f"{known}: what only another language was told is answered rightly {row.mean_accuracy:.0%} of the time "
+        f"({row.mean_low:.0%} to {row.mean_high:.0%}; chance {row.chance:.0%})."
+    )
+else:
+    row = means.iloc[0]
+    answer = (
+        f"What this model was told, and in which language, is not known; in the task {means.index[0]} it is right "
+        f"{row.mean_accuracy:.0%} of the time ({row.mean_low:.0%} to {row.mean_high:.0%}; chance {row.chance:.0%})."
+    )
+glue("answer", Markdown(answer), show=False)
 text = f"**What we see.** Share of right answers, over all languages: {told}."
 if in_lab:
     recalled = directions[(directions.asked == "transfer") & (directions.source == directions.language)]
@@ -189,6 +216,7 @@ Markdown(text)
 #
 # The region is silent during the evaluation, not before it.
 # Beside each region stands a random one with as many neurons in each layer.
+# The regions are those of the rule `task_rule`; `calibrated` takes the neurons on which languages differ and a language is prominent ([chapter 05](05_regions.ipynb)).
 # Only some checkpoints are asked this (`silenced`).
 
 

@@ -9,15 +9,23 @@
 # %% [markdown]
 # # How does a lingua franca come about?
 #
+# ```{glue} answer
+# ```
+#
 # A trained model shows where meaning is shared; only its checkpoints show when, and what had to happen first.
 # This chapter reads the tables that every run has written and puts them in the order of training.
 # Beside the model stand its control, which has read no line of text in two languages, and two placebos: the same architecture, the same languages, as many tokens.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the tables of all runs of a sample sheet, and the published ones (`book/published`) for what was not run here |
 # | **Writes** | nothing |
 # | **Costs** | seconds where the runs are done |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -41,7 +49,7 @@ from lingua_utils.charts.lab import loss_by_language
 from lingua_utils.charts.regions import region_atlas
 from lingua_utils.measure.intervals import Estimate, rank_correlation, ratio
 from lingua_utils.measure.similarity import align_planes, with_limits
-from lingua_utils.runs import collate, sheets
+from lingua_utils.runs import collate, findings, sheets
 from lingua_utils.runs.settings import of_stages
 from lingua_utils.text.languages import different_script
 
@@ -52,7 +60,7 @@ sheet: str = "runs/lab.csv"  # the sample sheet whose runs are read
 results: str = "results"  # root of all results
 published: str = "book/published"  # tables of runs that are not repeated here; empty for none
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 rows = sheets.read_sheet(sheet)
 main = rows[-1].settings  # the model and the corpus that this chapter follows
 apart = (*collate.APART, "code")  # what may differ between the runs shown together
@@ -152,13 +160,24 @@ def trend(table, scale):
 
 
 if in_training:
+    scores = over_all_layers(followed)
+    start, end, peak = scores.iloc[0], scores.iloc[-1], scores.loc[scores.lrds.idxmax()]
+    rising = scores[scores.sads_low > start.sads_high].step.min()
+    answer = (
+        f"In {findings.short(main.model_id)} language comes first: LRDS is highest at step {peak.step:,} ({peak.lrds:.2f}). "
+        f"SADS is above that of the untrained model ({start.sads:.2f}) "
+        f"{'at no step' if pd.isna(rising) else f'from step {rising:,} on'}, and ends at {end.sads:.2f} ({end.sads_low:.2f} to {end.sads_high:.2f})."
+    )
     display(Markdown(f"**What we see.** {trend(followed, 'standardised')}. {trend(followed, 'raw')}."))
+else:
+    answer = "This sheet follows no model through training."
+glue("answer", Markdown(answer), show=False)
 
 # %% [markdown]
 # ## In which layers, and above chance?
 #
 # Many checkpoints times many layers are many chances to lie above a null.
-# The dashed line is the limit that shuffled sentences stay below in *all* of them together, 95 times in 100.
+# The dashed line is the limit that shuffled sentences stay below in *all* of them together, 95 times in 100 ({eq}`limits` on [the method page](../book/method.md)).
 
 # %%
 if in_training:
@@ -267,50 +286,39 @@ if in_training and main.model_id in collate.SAME_SIZE:
 # ## The sentence map
 #
 # Each point is a sentence in a language, placed by the two directions in which the sentences of that layer differ most.
-# Move the step, and colour the points by meaning: where translations drew together, equal colours would lie together.
-# Two dimensions show the two largest differences only; whether translations are near each other in them is computed below, not taken from the eye.
-# Successive maps are turned onto each other (orthogonal Procrustes), so that points move and axes do not.
+# The map opens where translations lie nearest to each other; move the step, and they part again.
+# Ten sentences, evenly taken, have a colour of their own.
+# Point at a sentence, tap it, or choose it from the list: its translations are marked, and stand beside the map.
+#
+# Two dimensions show the two largest differences only, so how near translations are is computed: their mean distance on the map over that of all sentences, 1 where meaning plays no part.
+# Successive maps are turned onto each other {cite}`schonemann1966procrustes`, so that points move and axes do not.
+# Where the lab's long training was measured on the same text, it is the one shown.
 
 # %%
 points = tables_of("projection")
-points = align_planes(of_main(points))
+mapped = findings.LONG if findings.LONG in set(points.model_id) else main.model_id
+points = points[(points.model_id == mapped) & (points.training_seed == main.training_seed)]
+points = align_planes(points)
 
 # %% tags=["hide-input"]
 glue("sentence_map", draw.sentence_map(points, rows[-1].run(results).corpus()))
 
-
 # %%
-def nearness(plane):
-    """Mean distance of translations on the map over that of all sentences; 1 when meaning plays no part."""
-    centres = plane.groupby("sentence")[["x", "y"]].transform("mean")
-    within, whole = plane[["x", "y"]] - centres, plane[["x", "y"]] - plane[["x", "y"]].mean()
-    n_languages = plane.language.nunique()
-    return np.sqrt((within**2).sum().sum() / (whole**2).sum().sum() * n_languages / (n_languages - 1))
-
-
-if in_training:
-    near = (
-        points[points.step.notna()]
-        .groupby(["layer", "step"], sort=False)
-        .apply(nearness, include_groups=False)
-    )
+near = points.groupby(["layer", "step"], sort=False, dropna=False).apply(draw.nearness, include_groups=False)
+ends = near.unstack("step")
 
 # %% tags=["hide-input"]
-if in_training:
-    first_step, last_step = (
-        near.index.get_level_values("step").min(),
-        near.index.get_level_values("step").max(),
-    )
-    ends = near.unstack("step")
-    closest = ends[last_step].idxmin()
-    display(
-        Markdown(
-            f"**What we see.** On the map translations lie {ends.loc['all', last_step]:.2f} times as far apart as any two sentences "
-            f"at the end, {ends.loc['all', first_step]:.2f} times untrained (1 where meaning plays no part), all layers together; "
-            f"they are nearest in layer {closest} ({ends.loc[closest, last_step]:.2f}). The two largest differences between sentences are "
-            f"{'mostly those of language' if ends.loc['all', last_step] > 0.8 else 'partly those of meaning'}."
-        )
-    )
+closest = ends.iloc[:, -1].idxmin()
+name = "all layers together" if closest == "all" else f"layer {closest}"
+told = (
+    f"On the map of {findings.short(mapped)} translations lie nearest in {name}: at the end {ends.loc[closest].iloc[-1]:.0%} as far "
+    f"apart as any two sentences, and {ends.loc[closest].iloc[0]:.0%} at the first checkpoint."
+)
+glue("sentence_map_told", Markdown(told), show=False)
+Markdown(
+    f"**What we see.** {told} Of all layers together it is {ends.loc['all'].iloc[-1]:.0%}: the two largest differences between sentences "
+    f"are {'mostly those of language' if ends.loc['all'].iloc[-1] > 0.8 else 'partly those of meaning'}."
+)
 
 # %% [markdown]
 # ## Found by meaning
@@ -320,12 +328,14 @@ if in_training:
 
 # %% tags=["hide-input"]
 if in_training:
-    display(draw.retrieval_by_step(retrieval[retrieval.training_seed == main.training_seed]))
+    of_seed = retrieval[retrieval.training_seed == main.training_seed]
+    display(draw.retrieval_by_step(of_seed, model=main.model_id))
 
 # %% [markdown]
 # ## The regions, through training
 #
 # How many neurons each rule calls key to a language, and how many it would call so by chance.
+# `distinctive` asks whether a language stands out from how the others differ, `calibrated` whether languages differ here at all, `zscore` is the paper's; `lape` and `ap` take a fixed share ([chapter 05](05_regions.ipynb)).
 # The paper finds that regions shrink as training goes on.
 
 # %%
@@ -333,7 +343,7 @@ counts = tables_of("region_counts") if "regions" in stages else None
 
 # %% tags=["hide-input"]
 if counts is not None and in_training:
-    display(draw.region_size_by_step(counts))
+    display(draw.region_size_by_step(counts, model=main.model_id))
 
 # %% tags=["hide-input"]
 if counts is not None:
@@ -352,8 +362,8 @@ if counts is not None and in_training:
 # %% [markdown]
 # ## What silencing a region costs, through training
 #
-# At some checkpoints the regions of three languages are silenced, each beside random neurons of as many in each layer.
-# Selectivity is what a region's own language loses beyond the others, in bits per byte.
+# At some checkpoints the regions of three languages are silenced; beside each, as many random neurons in each layer.
+# Selectivity is how much more a region's own language loses than the others do, in bits per byte.
 
 # %%
 grids = set(of_stages(["ablation"])) - set(of_stages([]))  # on which regions are silenced
@@ -385,7 +395,7 @@ if silenced is not None and in_training and few.step.nunique() > 1:
 # ## Accuracy and alignment
 #
 # The paper ties the sharing of meaning to accuracy on tasks.
-# Each point is a checkpoint of a model and seed: mean accuracy over the languages against SADS.
+# There is a point for every checkpoint of each training: mean accuracy over the languages against SADS.
 # The cloze asks for recall within a language, transfer for what only another language was told, translation for alignment at the output ([chapter 07](07_tasks.ipynb)).
 
 # %%
@@ -399,7 +409,7 @@ if accuracy is not None and in_training:
 
 # %% tags=["hide-input"]
 if accuracy is not None and in_training:
-    display(draw.accuracy_against_sads(both))
+    display(draw.accuracy_against_sads(both, model=main.model_id))
 
 # %% tags=["hide-input"]
 if accuracy is not None and in_training:

@@ -9,16 +9,24 @@
 # %% [markdown]
 # # Does a larger model share more?
 #
+# ```{glue} answer
+# ```
+#
 # The paper finds that the sharing of meaning grows with the size of a model.
 # This chapter puts finished models side by side, each at its last checkpoint and beside its untrained twin: real models and the lab's on the same text, by size, by depth, and by training seed where there are several.
 # It also says of each claim of the paper whether it holds in them.
 # It reads what the runs of a sample sheet have written, and the published tables.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the tables of finished models, of this sheet and published |
 # | **Writes** | nothing |
 # | **Costs** | seconds where the runs are done |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -50,7 +58,7 @@ sheet: str = "runs/lab.csv"  # the sample sheet whose runs are read
 results: str = "results"  # root of all results
 published: str = "book/published"  # tables of runs that are not repeated here; empty for none
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 rows = sheets.read_sheet(sheet)
 main = rows[-1].settings  # its corpus, sentences and pooling are those of every model shown
 apart = (*collate.APART, "code", "dtype")  # what may differ between the runs shown together
@@ -71,7 +79,13 @@ real, lab = findings.measures(on_real), findings.measures(in_lab)
 front = findings.front(real, lab)
 
 # %% tags=["hide-input"]
-glue("real_beside_lab", real_beside_lab(front) if len(front) else Markdown("Neither was measured."))
+if len(front):
+    glue("real_beside_lab", real_beside_lab(front, findings.heading(real)))
+else:
+    glue("real_beside_lab", Markdown("Neither was measured."))
+
+# %% tags=["hide-input"]
+glue("finding", Markdown(f"**{findings.finding(real, lab)}**"))
 
 # %% tags=["hide-input"]
 glue("real_models", Markdown(findings.real_models(real)))
@@ -80,9 +94,9 @@ glue("real_models", Markdown(findings.real_models(real)))
 glue("lab_models", Markdown(findings.lab_models(lab)))
 
 # %% [markdown]
-# ## What becomes of the paper's claims
+# ## What becomes of the claims
 #
-# A claim holds where the interval of an effect lies above its null and above the untrained twin, in every layer, language or task that it speaks of; *in part* where it does in some.
+# Each claim, the paper's and this book's, model by model: verdict, the numbers that decide with their intervals, and the null, twin or control that they stand beside.
 # The rules are code (`lingua_utils.runs.claims`), not opinion: change them, and the table follows.
 # Real models are judged on published sentences, the lab's on its own text.
 
@@ -90,7 +104,16 @@ glue("lab_models", Markdown(findings.lab_models(lab)))
 judged = claims.verdicts(on_real, in_lab)
 
 # %% tags=["hide-input"]
+glue("claims_in_short", Markdown(claims.in_short(judged)))
+
+# %% tags=["hide-input"]
 glue("claims", Markdown(claims.as_markdown(judged)))
+
+# %% [markdown]
+# The rules:
+
+# %% tags=["hide-input"]
+glue("rules", Markdown(claims.rules_as_markdown()))
 
 # %% [markdown]
 # ## The models
@@ -182,8 +205,14 @@ of_models = whole.groupby("model_id")[["n_parameters", "sads"]].mean()
 if len(of_models) >= 4 and sizes >= 3:
     related = rank_correlation(of_models.n_parameters, of_models.sads)
     text += f" The rank correlation of SADS with size is {related} over {len(of_models)} models."
+    answer = f"Over {len(of_models)} models the rank correlation of SADS with size is {related}; they differ in more than size."
 else:
     text += f" With {sizes} different sizes no trend over size can be told."
+    answer = (
+        f"That cannot be told from {sizes} size{'s' * (sizes > 1)}; what models of one text share stands below, between SADS "
+        f"{lowest.sads:.2f} ({lowest.model_id.removeprefix('lab/')}) and {highest.sads:.2f} ({highest.model_id.removeprefix('lab/')})."
+    )
+glue("answer", Markdown(answer), show=False)
 Markdown(text)
 
 # %% [markdown]
@@ -284,7 +313,7 @@ else:
 # The same in numbers, for each model and its twin:
 
 
-# %%
+# %% tags=["hide-input"]
 def by_layer(model_id):
     """Every score of a real model by layer, with its interval, on all three scales, and of its twin below."""
 

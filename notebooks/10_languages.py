@@ -9,15 +9,23 @@
 # %% [markdown]
 # # How far does the lingua franca reach?
 #
+# ```{glue} answer
+# ```
+#
 # A model shares meaning between some languages; between how many of the world's?
 # The Universal Declaration of Human Rights says the same fifty paragraphs in hundreds of languages, large and small.
 # This chapter asks of each whether its paragraphs find their English translations, layer by layer, and what goes with it.
+#
+# <details>
+# <summary>Reads, writes, costs</summary>
 #
 # | | |
 # |---|---|
 # | **Reads** | the tables of models that read the Declaration of Human Rights, of this sheet and published |
 # | **Writes** | nothing |
 # | **Costs** | seconds where the runs are done |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -38,6 +46,7 @@ from scipy import stats
 
 from lingua_utils.charts import languages as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure.intervals import clustered_regression, margin
 from lingua_utils.measure.sums import OTHERS
 from lingua_utils.runs import collate, sheets
@@ -100,7 +109,7 @@ shown(sources, retrieval)
 # But length, digits and shared tokens find some translations without any learning.
 # So beside each model stands its **untrained twin**: the same network and tokenizer, with weights as they were drawn.
 #
-# The twin finds $k_0$ of $n_0$ paragraphs, the model $k$ of $n$; where the twin did not read a language, $k_0$ and $n_0$ are those of all the languages that it read.
+# The twin finds *k*₀ of *n*₀ paragraphs, the model *k* of *n*; where the twin did not read a language, *k*₀ and *n*₀ are those of all the languages that it read.
 # A model without a twin is left out.
 # Fisher's exact test says how often so many would be found if the two found equally often:
 
@@ -116,7 +125,7 @@ assert np.isclose(exact_test(12, 50, 3, 50), stats.fisher_exact(table, alternati
 
 # %% [markdown]
 # With hundreds of languages some pass by luck.
-# A language counts as above the twin where the false discovery rate over all languages of a model and layer is held at 5 % (Benjamini and Hochberg).
+# A language counts as above the twin where the false discovery rate over all languages of a model and layer is held at 5 % {cite}`benjamini1995fdr`.
 
 
 # %%
@@ -219,6 +228,20 @@ def seen_on_the_map():
 
 shown(seen_on_the_map, reach)
 
+
+# %% tags=["hide-input"]
+def answer():
+    """How far the first model reaches, in a sentence."""
+    n, rows = counts(models[0]), at_best[at_best.model == models[0]]
+    return Markdown(
+        f"In {models[0]} most paragraphs find their English translation in {n['most (above 50 %)']} of "
+        f"{n['languages']} languages, {rows.found.mean():.0%} on average (untrained {rows.twin.mean():.0%}); in "
+        f"{n['no more than the untrained twin']} languages no more are found than without training."
+    )
+
+
+glue("answer", shown(answer, reach), show=False)
+
 # %% [markdown]
 # ## Layer by layer, family by family
 #
@@ -299,9 +322,10 @@ shown(seen_in_families, reach)
 # **Speakers**: how many people use the language (CLDR, after `langcodes`); the smallest languages are missing there.
 # **Script**: whether it is Latin, as that of English is.
 #
-# The outcome is a share, so its log odds are what the factors add up to.
+# The outcome is a share, so its log odds are what the factors add up to {cite}`papke1996fractional`.
 # And languages of one family are not independent: fifty relatives are not fifty witnesses.
-# An ordinary cluster-robust standard error needs many clusters of like size, and here are a few large families beside many of one language; `clustered_regression` corrects for both, and its intervals hold the truth in simulations with families of these sizes.
+# A standard error that allows for any dependence within a family {cite}`liang1986gee` needs many families of like size, and here a few large ones stand beside many of one language.
+# `clustered_regression` corrects for their small number {cite}`mancl2001covariance` and for their unlike sizes {cite}`carter2017asymptotic`, and its intervals hold the truth in simulations with families of these sizes.
 
 
 # %%
@@ -413,7 +437,7 @@ def residuals():
     """Found against predicted, a chart for each model."""
     for model, rows in expected.items():
         axes = ("predicted", "translations found")
-        display(draw.against(rows, "predicted", "found", *axes, f"Found and predicted · {model}"))
+        display(draw.against(rows, "predicted", "found", *axes, model))
 
 
 shown(residuals, fits)
@@ -457,7 +481,7 @@ def pivots():
     """The two targets against each other, a chart for each model."""
     for model in models:
         axes = ("found in English", "found in all others' mean")
-        display(draw.against(both_targets(model), "found", "others", *axes, f"Two targets · {model}"))
+        display(draw.against(both_targets(model), "found", "others", *axes, model))
 
 
 shown(pivots, others)
@@ -527,8 +551,7 @@ shown(
 #
 # - `zscore` calls a neuron key to a language that lies two standard deviations above the mean of all. The more languages, the more chances to do so: with hundreds, nearly every neuron has some language that does, whatever it does.
 # - `lape` keeps the hundredth of the neurons whose activity is least evenly spread, however many languages there are, and `ap` gives every language the same number of neurons: with hundreds of languages most neurons are some language's. Only where they lie, and how far the twin's agree, can say something.
-# - `calibrated` holds each difference against an error of its own and corrects for all of them together; what is left for few sentences and many languages is what is large.
-# - `distinctive` asks for one language that stands apart from all the others. Two close relatives (Bokmål and Nynorsk) hide each other's neurons, so among hundreds of languages it finds those of languages without kin.
+# - `calibrated` and `distinctive` hold differences against errors, so that shuffled languages give none. But languages differ in their tokens before anything is learned, and among hundreds there is nearly always one, with a script or a spelling of its own, that sets a neuron apart. What such a rule finds is a language's own only as far as it goes beyond the untrained twin.
 
 
 # %% tags=["hide-input"]
@@ -544,7 +567,12 @@ def seen_in_rules():
             f"(shuffled {many.share_shuffled[rule]:.1%}, untrained {many.share_untrained[rule]:.1%})"
             for rule in many.index.intersection(few.index)
         )
-        lines.append(f"{model}, with {rows.read.min()} and with {rows.read.max()} languages: {told}.")
+        above = [f"`{rule}`" for rule in many.index if many.share[rule] > many.share_untrained[rule]]
+        lines.append(
+            f"{model}, with {rows.read.min()} and with {rows.read.max()} languages: {told}. "
+            f"With {rows.read.max()} languages more neurons than in the untrained network are key by "
+            f"{', '.join(above) if above else 'none of the rules'}."
+        )
     return Markdown("**What we see.** " + "\n\n".join(lines))
 
 

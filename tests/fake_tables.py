@@ -364,3 +364,45 @@ def declaration() -> tuple[pd.DataFrame, pd.DataFrame]:
         tokens = (30 * (4 - 3 * known[pieces.language].to_numpy())).astype(int)
         counted.append(pieces.assign(measured_tokens=tokens, bytes=100))
     return pd.concat(found, ignore_index=True), pd.concat(counted, ignore_index=True)
+
+
+def neurons(languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
+    """Two neurons of each language and of meaning: the strongest, random ones, the untrained twin's."""
+    shares = {"strongest": 0.9, "random": 0.4, "untrained": 0.2}
+    table = grid(what=list(shares), answers_to=(*languages, "meaning"), rank=range(2))
+    place = {"layer": "1", "layer_index": 1, "neuron": np.arange(len(table)), "sign": 1}
+    scores = {"share": table.what.map(shares), "chance": 0.1, "score": 8.0, "score_shown": 6.0}
+    return table.assign(**place, **scores)
+
+
+def neuron_readings(text="one two three", languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
+    """One text, word by word, for each strongest neuron in each language; the last word drives it most."""
+    table = neurons(languages).query("what == 'strongest'")[["what", "answers_to", "rank"]]
+    words = [word + " " for word in text.split(" ")]
+    at = grid(meaning_rank=range(2), text_language=languages, position=range(len(words)))
+    table = table.merge(at.assign(sentence=36 + at.meaning_rank), how="cross")
+    own = table.answers_to == table.text_language
+    return table.assign(
+        mean=own * 1.0, piece=[words[place] for place in table.position], activation=table.position
+    )
+
+
+def neuron_sentences(text="one two three", languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
+    """The sentences of these readings, by number."""
+    keys = ["what", "answers_to", "rank", "meaning_rank", "sentence", "text_language"]
+    groups = neuron_readings(text, languages).groupby(keys, sort=False)
+    found = groups.agg(mean=("mean", "first"), peak=("activation", "max"), token=("piece", "last"))
+    return found.reset_index()
+
+
+def neuron_costs(languages=DEFAULT_LANGUAGES[:3]) -> pd.DataFrame:
+    """What two silent neurons cost their own language, the others, and of meaning all."""
+    table = grid(answers_to=languages, text=("own", "others"))
+    table = pd.concat([table, grid(answers_to=["meaning"], text=["all"])], ignore_index=True)
+    ratio = np.where(table.text == "own", 1.1, 1.01)
+    parts = {"": ratio, "control_": 1.02, "excess_": ratio / 1.02}
+    numbers = {f"{part}{name}": value + by for part, value in parts.items() for name, by in _LIMITS.items()}
+    return table.assign(measure="perplexity", **numbers)
+
+
+_LIMITS = {"ratio": 0.0, "low": -0.005, "high": 0.005}

@@ -24,7 +24,7 @@ from tiny_models import save_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
-OF_MANY_RUNS = ("08_evolution", "09_scaling", "10_languages")
+OF_MANY_RUNS = ("08_evolution", "09_scaling", "10_languages", "13_atlas")
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
 
 SHIPPED_BY_COLAB = ("torch", "numpy", "pandas", "ipykernel")

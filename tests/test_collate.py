@@ -203,6 +203,19 @@ def test_publishing_writes_only_the_rows_asked_for_and_their_manifests(results, 
     assert manifest["settings"]["revision"] == "step000032"
 
 
+def test_a_manifest_names_versions_once_and_with_a_table_only_where_it_has_others():
+    tables = {
+        "a": {"versions": {"torch": "1"}},
+        "b": {"versions": {"torch": "2"}},
+        "c": {"versions": {"torch": "1"}},
+    }
+    told = collate._told_once({"tables": tables})
+    assert told == {
+        "versions": {"torch": "1"},
+        "tables": {"a": {}, "b": {"versions": {"torch": "2"}}, "c": {}},
+    }
+
+
 def test_a_run_that_was_not_done_is_not_published(results, tmp_path, monkeypatch):
     monkeypatch.setattr(collate.sheets, "STAGES", only_similarity())
     with pytest.raises(FileNotFoundError, match="no table 'similarity' of run world/lab--bloom-m/step000064"):
@@ -230,11 +243,17 @@ def test_what_was_published_before_there_was_a_setting_has_its_default(results, 
 
 
 def test_published_numbers_are_in_single_precision_and_what_is_only_drawn_in_half():
-    frame = pd.DataFrame({"x": [0.1], "sads_null_draws": [[0.1, 0.2]], "n": [3]})
-    for table, kind in (("similarity", "float32"), ("projection", "float16")):
+    frame = pd.DataFrame({"corpus": "world", "x": [0.1], "sads_null_draws": [[0.1, 0.2]], "n": [3]})
+    for table, kind in (("similarity", "float32"), ("projection", "float16"), ("cosines", "float16")):
         short = collate._shortened(table, frame)
         assert short.x.dtype == kind and short.n.dtype == "int64"
         assert short.sads_null_draws[0].dtype == "float16"
+
+
+def test_of_the_map_only_the_books_own_text_is_published():
+    frame = pd.DataFrame({"corpus": ["world", "pud", "phrasebook"], "x": 0.1})
+    assert list(collate._shortened("projection", frame).corpus) == ["world", "phrasebook"]
+    assert len(collate._shortened("similarity", frame)) == 3
 
 
 # ---- what came of it --------------------------------------------------------------------------------------

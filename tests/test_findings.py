@@ -125,7 +125,7 @@ def test_a_middle_is_called_higher_or_lower_only_beyond_the_intervals_of_both_en
 def test_a_real_model_is_told_with_its_best_layer_its_twin_and_chance():
     twin = measured(step=0, SADS=0.01, LRDS=0.02, translations_found=0.021)
     text = findings.real_models(pd.concat([measured(**HUMP), twin]))
-    assert "In real translations are found best in layer 1, 90% of the time" in text
+    assert "In real translations are found most often in layer 1, 90% of the time" in text
     assert (
         "(89% to 91%; its untrained twin: 2.1%; chance 0.8%), 20% in the first layer and 30% in the last"
         in text
@@ -142,3 +142,31 @@ def test_the_lab_is_told_with_the_mean_and_the_range_of_its_trainings():
     text = findings.lab_models(pd.concat(parts))
     assert "SADS ends at 0.30 (the model; 0.20 to 0.40)" in text and "means over 3 trainings of each" in text
     assert "one training of each" in findings.lab_models(parts[0])
+
+
+def test_the_finding_is_one_sentence_of_the_real_model_then_of_the_lab():
+    twin = measured(step=0, translations_found=0.021)
+    lab = [measured("lab/bloom-m", step, translations_found=share) for step, share in ((0, 0.01), (800, 0.3))]
+    control = measured("lab/bloom-m-monolingual", 800, translations_found=0.02)
+    text = findings.finding(pd.concat([measured(**HUMP), twin]), pd.concat([*lab, control]))
+    assert text.startswith("In real, a real model, languages meet in the middle: in layer 1 ")
+    assert "90% of the time (89% to 91%; untrained 2.1%, chance 0.8%), in the first layer 20%" in text
+    assert "rises from 1% to 30% (29% to 31%; chance 0.8%), but only to 2% where" in text
+    assert text.index("real") < text.index("small model") and text.count(". ") == 0
+
+
+def test_the_finding_says_what_does_not_meet_in_the_middle_and_what_needs_no_bridge():
+    lab = [measured(name, 800, translations_found=0.3) for name in ("lab/bloom-m", "lab/bloom-m-monolingual")]
+    text = findings.finding(measured(translations_found=[0.9, 0.2, 0.1]), pd.concat(lab))
+    assert "middle" not in text and "and to 30% where" in text
+    assert findings.finding(*[findings.measures({})] * 2) == (
+        "Real models were not measured on pud; the lab was not measured."
+    )
+
+
+def test_the_title_of_the_figure_says_what_the_largest_real_model_does():
+    small = measured("pypi/small", size=1e6, SADS=[0.4, 0.1, 0.1], LRDS=[0.3, 0.4, 0.4])
+    table = pd.concat([small, measured(**HUMP)])
+    assert findings.heading(table).startswith("Meaning rises and language falls toward the middle")
+    assert findings.heading(small).startswith("Neither meaning nor language")
+    assert findings.heading(findings.measures({})) == "Meaning and language, by layer and by step"

@@ -52,6 +52,13 @@ def test_a_notebook_begins_with_a_question_and_says_what_it_does_not_show(name):
     assert any(re.search(r"^## What this does not show$", source, re.M) for source in text)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_paragraph_of_a_notebook_is_the_answer_that_its_cells_compute(name):
+    (_, head, _), *rest = cells(ROOT / f"notebooks/{name}.py")
+    assert head.split("\n\n")[1] == "```{glue} answer\n```"
+    assert sum('glue("answer", ' in source for kind, source, _ in rest if kind == "code") == 1
+
+
 HEAD = {"parameters", "remove-cell", "hide-input", "hide-cell"}
 STAGES = [name for name in NAMES if "03" <= name[:2] <= "07"]
 

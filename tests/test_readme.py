@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PUBLISHED = str(ROOT / "book/published")
 
 
-@pytest.mark.parametrize("part", ["real", "lab"])
+@pytest.mark.parametrize("part", ["finding", "real", "lab"])
 def test_the_finding_of_the_readme_is_that_of_the_published_tables(part):
     said = {
         name: text

@@ -1,5 +1,7 @@
 """Charts of regions: any rule is shown, and what is drawn is what the table says, beside its baseline."""
 
+import json
+
 import fake_tables
 import numpy as np
 import pytest
@@ -107,13 +109,21 @@ def test_a_model_without_a_twin_is_shown_without_and_the_figure_says_so(without)
 def test_the_atlas_holds_every_layer_at_every_step():
     counts = fake_tables.region_counts()
     records = max(data_sets(regions.region_atlas(counts)), key=len)
-    assert len(records) == len(RULES) * len(DEFAULT_LANGUAGES) * 3
+    assert len(records) == len(RULES) * (len(DEFAULT_LANGUAGES) + 1) * 3
     record = next(
         r for r in records if (r["rule"], r["language"], r["strip"]) == ("calibrated", CHINESE, "2")
     )
     wanted = counts.query("rule == 'calibrated' and language == @DEFAULT_LANGUAGES[1] and layer == '2'")
     for value in ("count", "share", "expected"):
         np.testing.assert_allclose(record[f"{value}_at"], [wanted[value].tolist()], atol=5e-5)
+
+
+def test_the_atlas_has_a_row_of_what_shuffled_languages_give():
+    counts = fake_tables.region_counts()
+    records = max(data_sets(regions.region_atlas(counts)), key=len)
+    record = next(r for r in records if (r["rule"], r["language"], r["strip"]) == ("ap", regions.CHANCE, "2"))
+    wanted = counts.query("rule == 'ap' and layer == '2'").groupby("step").expected.mean()
+    np.testing.assert_allclose(record["count_at"], [wanted.tolist()], atol=5e-5)
 
 
 def test_the_atlas_has_a_slider_only_over_several_steps():
@@ -163,22 +173,30 @@ def test_the_colour_of_overlap_is_what_exceeds_chance_and_each_pair_is_shown_onc
     np.testing.assert_allclose(rows.excess, rows.jaccard - 0.15, atol=1e-9)
 
 
+def diverging(name: str) -> list[dict]:
+    """Colour scales of a chart that diverge from a middle."""
+    return [part for part in found(drawn(name), "scale") if "domainMid" in part]
+
+
 @pytest.mark.parametrize(
-    ("name", "reach"), [("region_overlap", 0.15), ("silencing_matrix", 0.4), ("accuracy_silenced", 0.2)]
+    ("name", "reach"), [("region_overlap", 0.15), ("silencing_matrix", 0.4), ("perplexity_matrix", 1)]
 )
-def test_diverging_colours_are_white_at_zero_and_the_same_in_all_panels(name, reach):
-    domains = [part["domain"] for part in found(drawn(name), "scale") if part.get("scheme") == "redblue"]
-    assert domains
-    for domain in domains:
-        assert domain == pytest.approx([-reach, reach])
+def test_diverging_colours_are_nothing_at_zero_and_the_same_in_all_panels(name, reach):
+    scales = diverging(name)
+    assert scales
+    for scale in scales:
+        assert scale["domainMid"] == 0 and scale["range"][1].endswith(", 0)")
+        assert scale["domainMin"]["expr"] == f"-({scale['domainMax']['expr']})"
+        reaches = json.loads(scale["domainMax"]["expr"].removesuffix("[chosen_rule]"))
+        assert max(reaches.values()) == pytest.approx(reach, abs=1e-3) and list(reaches) == sorted(RULES)
+    assert len({json.dumps(scale) for scale in scales}) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "columns"),
     [
         ("silencing_matrix", ("change", "control_mean")),
-        ("accuracy_silenced", ("change", "control_mean")),
-        ("perplexity_matrix", ("ratio", "control_ratio")),
+        ("perplexity_matrix", ("ratio_log", "control_ratio_log")),
     ],
 )
 def test_a_silenced_region_has_its_controls_beside_it_in_one_scale(name, columns):
@@ -189,18 +207,12 @@ def test_a_silenced_region_has_its_controls_beside_it_in_one_scale(name, columns
     assert region.get("transform") == random.get("transform")
 
 
-def test_half_and_twice_the_perplexity_are_equally_far_from_white():
-    scale = drawn("perplexity_matrix").to_dict()["hconcat"][0]["layer"][0]["encoding"]["color"]["scale"]
-    assert (scale["type"], scale["reverse"]) == ("log", True)  # more is worse, and red
-    assert scale["domain"] == pytest.approx([1 / 2, 2])
-
-
 @pytest.mark.parametrize("name", ["perplexity_matrix", "silencing_matrix"])
-def test_a_dot_marks_where_a_region_costs_more_than_random_neurons(name):
+def test_a_number_stands_where_a_region_costs_more_than_random_neurons(name):
     rows = rows_of(drawn(name))
     assert (rows.above == (rows.region_language == rows.text_language)).all()
-    [dots] = [part for panel in drawn(name).to_dict()["hconcat"] for part in panel["layer"][1:]]
-    assert {"filter": "datum.above"} in dots["transform"]
+    [numbers] = [part for panel in drawn(name).to_dict()["hconcat"] for part in panel["layer"][1:]]
+    assert {"filter": "datum.above"} in numbers["transform"]
 
 
 @pytest.mark.parametrize("name", ["selectivity", "dose_response"])
@@ -218,12 +230,14 @@ def test_random_regions_stand_where_the_whole_region_is_silenced():
     assert rows[rows.text_language == ablation.RANDOM].share.eq(1).all()
 
 
-def test_a_change_for_the_worse_is_red_whatever_its_sign():
-    reverses = {
-        name: {part.get("reverse") for part in found(drawn(name), "scale") if part.get("scheme") == "redblue"}
-        for name in ("silencing_matrix", "accuracy_silenced")
-    }
-    assert reverses == {"silencing_matrix": {True}, "accuracy_silenced": {False}}
+def test_a_change_for_the_worse_is_warm():
+    assert {scale["range"][2] for scale in diverging("silencing_matrix")} == {theme.LANGUAGE_SCORE}
+
+
+def test_overlap_opens_with_a_rule_by_which_languages_share_neurons():
+    table = fake_tables.region_overlap()
+    table.loc[table.rule == RULES[0], "jaccard"] = 0.0
+    assert parameter(regions.region_overlap(table), "chosen_rule")["value"] == RULES[1]
 
 
 def test_an_empty_region_has_no_selectivity_to_show():
@@ -246,6 +260,16 @@ def test_dose_and_response_begin_with_the_mean_over_languages():
 
 def test_accuracy_with_random_neurons_silenced_is_the_mean_of_its_draws():
     rows = rows_of(tasks.accuracy_silenced(fake_tables.tasks()))
-    assert len(rows) == len(DEFAULT_LANGUAGES) ** 2
-    np.testing.assert_allclose(rows.change, -0.2)
-    np.testing.assert_allclose(rows.control_mean, -0.02)
+    random = rows[rows.asked_in == ablation.RANDOM]
+    assert len(random) == len(DEFAULT_LANGUAGES)
+    np.testing.assert_allclose(random.change, -0.02)
+    np.testing.assert_allclose(rows[rows.asked_in == ablation.OWN].change, -0.2)
+
+
+def test_accuracy_is_drawn_on_a_scale_on_which_a_few_items_look_small():
+    table = fake_tables.tasks()
+    changes = ["change", "change_low", "change_high"]
+    chart = tasks.accuracy_silenced(table.assign(**{name: table[name] / 100 for name in changes}))
+    assert {tuple(part["domain"]) for part in found(chart, "scale") if 0.1 in part.get("domain", [])} == {
+        (-0.1, 0.1)
+    }

@@ -84,8 +84,8 @@ def test_rules_have_rows_and_stacks_have_columns():
     assert facet["column"]["field"] == "stack"
 
 
-def test_the_title_of_a_slider_names_the_stack_and_the_layer():
+def test_what_a_slider_stands_at_names_the_stack_and_the_layer():
     table = SliderTable.pack(fake_tables.projection(layers=PAIRED_LAYERS), ["language", "sentence"], ["x"])
-    names = str(table.title("Where").to_dict())
+    names = table.state()
     assert "all layers" in names
     assert "encoder layer 11" in names and "decoder layer 2" in names

@@ -11,6 +11,8 @@ import pytest
 from workflow import new_stage
 
 ROOT = Path(__file__).resolve().parent.parent
+LAST = max(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+NEXT = f"{int(LAST[:2]) + 1:02d}_cka"
 
 
 @pytest.fixture
@@ -28,23 +30,22 @@ def project(tmp_path):
 def test_a_new_stage_has_a_notebook_pair_a_row_a_page_and_a_test(project):
     written = [path.relative_to(project).as_posix() for path in new_stage.lay_out("cka", project)]
     assert set(written) == {
-        "notebooks/11_cka.py",
-        "notebooks/11_cka.ipynb",
+        f"notebooks/{NEXT}.py",
+        f"notebooks/{NEXT}.ipynb",
         "tests/test_cka.py",
         "lingua_utils/runs/stages.csv",
         "_toc.yml",
     }
     assert all((project / path).is_file() for path in written)
-    assert (
-        (project / "lingua_utils/runs/stages.csv").read_text().splitlines()[-1].startswith("cka,11_cka,run,")
-    )
+    stages = (project / "lingua_utils/runs/stages.csv").read_text().splitlines()
+    assert stages[-1].startswith(f"cka,{NEXT},run,")
     toc = (project / "_toc.yml").read_text().splitlines()
-    assert toc[toc.index("      - file: notebooks/10_languages") + 1] == "      - file: notebooks/11_cka"
+    assert toc[toc.index(f"      - file: notebooks/{LAST}") + 1] == f"      - file: notebooks/{NEXT}"
 
 
 def test_the_notebook_of_a_new_stage_runs(project, small_run, tmp_path):
     new_stage.lay_out("cka", project)
-    table = small_run(project / "notebooks/11_cka.py", tmp_path / "results").table("cka")
+    table = small_run(project / f"notebooks/{NEXT}.py", tmp_path / "results").table("cka")
     assert len(table) == table.layer.nunique() == 2 and np.isfinite(table.cka).all()
 
 
@@ -52,7 +53,7 @@ def test_what_a_new_stage_writes_is_clean(project):
     new_stage.lay_out("cka", project)
     ruff = Path(sys.executable).with_name("ruff")
     for command in (["check"], ["format", "--check"]):
-        done = subprocess.run([ruff, *command, "notebooks/11_cka.py", "tests/test_cka.py"], cwd=project)
+        done = subprocess.run([ruff, *command, f"notebooks/{NEXT}.py", "tests/test_cka.py"], cwd=project)
         assert done.returncode == 0
 
 

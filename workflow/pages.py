@@ -30,6 +30,7 @@ from lingua_utils.runs import sheets
 ROOT = Path(__file__).resolve().parent.parent
 PROSE = ("_config.yml", "_toc.yml", "book")
 PASTED = re.compile(r"```\{glue\} (\S+)\n:doc: (\S+)\n```|\{glue:text\}`([^`:]+)::([^`:]+)[^`]*`")
+OWN = re.compile(r"```\{glue\} (\S+)\n```")
 MODEL_PAGE = """# {model}: every run
 
 How do the two scores of this model stand at every revision that was measured?
@@ -125,7 +126,7 @@ def stage(sheet: Path, results: Path, source: Path, root: Path = ROOT) -> tuple[
         found = _executed(chapter.stem, runs, results, sheet)
         if isinstance(found, str):
             missing[chapter] = found
-        files[chapter] = found.read_bytes() if isinstance(found, Path) else _as_text(root / chapter, found)
+        files[chapter] = _answered(found) if isinstance(found, Path) else _as_text(root / chapter, found)
     pastes = {}
     for page in [page for page in files if page.suffix == ".md"]:
         text = files[page].decode()
@@ -160,10 +161,36 @@ def _executed(name: str, runs: list[RunPages], results: Path, sheet: Path) -> Pa
     return next((path for path, error in errors.items() if error is None), f"not run: {why}")
 
 
+def _answered(path: Path) -> bytes:
+    """An executed chapter, whose text shows what its cells glue."""
+    notebook = nbformat.read(path, as_version=4)
+    _show_own(notebook)
+    return nbformat.writes(notebook).encode()
+
+
+def _show_own(notebook: nbformat.NotebookNode) -> None:
+    """Write into a notebook's text the Markdown that its own cells glue; nothing where they were not run."""
+    glued = _glued(notebook.cells)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = OWN.sub(lambda match: glued.get(match[1]) or "", cell.source)
+
+
+def _glued(cells: list[dict]) -> dict[str, str | None]:
+    """The Markdown that cells glue, by name; None of what is glued in another form."""
+    glued = {}
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
+            texts = (text for kind, text in output["data"].items() if kind.endswith("text/markdown"))
+            glued.setdefault(name, "".join(next(texts, "")) or None)
+    return glued
+
+
 def _as_text(path: Path, why: str) -> bytes:
     """A chapter that was not run: its text and code, under a note that says so."""
     notebook = nbformat.read(path, as_version=4)
     note = f"{_not_measured(why)} Below is the chapter as it would be run.\n:::"
+    _show_own(notebook)
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="unmeasured"))
     return nbformat.writes(notebook).encode()
 
@@ -185,10 +212,9 @@ def _paste(match: re.Match, page: PurePosixPath, files: dict, missing: dict) -> 
     key, notebook = match[1] or match[4], _target(page, match[2] or match[3])
     if notebook in missing:
         return f"{_not_measured(missing[notebook])}\n:::" if match[1] else "(not measured)"
-    outputs = [out for cell in _cells(files.get(notebook)) for out in cell.get("outputs", [])]
-    for output in outputs:
-        if output.get("metadata", {}).get("scrapbook", {}).get("name") == key:
-            return "".join(output["data"].get("text/markdown", match[0]))
+    glued = _glued(_cells(files.get(notebook)))
+    if key in glued:
+        return glued[key] or match[0]
     raise ValueError(f"{page} pastes {key!r} from {notebook}, which lacks it; add glue({key!r}, ...) there")
 
 
@@ -204,6 +230,7 @@ def _target(page: PurePosixPath, target: str) -> PurePosixPath:
 def _run_page(path: Path, run: RunPages, page: PurePosixPath, pages: set[PurePosixPath]) -> bytes:
     """A stage notebook as a page of its own: a title that no other page has, links that still lead there."""
     notebook = nbformat.read(path, as_version=4)
+    _show_own(notebook)
     corpus = run.row.settings.folder.parts[0]
     title = f"# {run.model} at {run.revision}, {corpus}: {path.stem.partition('_')[2].replace('_', ' ')}"
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
@@ -288,6 +315,19 @@ def check_output(output: Path) -> None:
         raise ValueError(f"output is {output}; it must end in _build, the name that Jupyter Book writes to")
 
 
+def jupyter_book(source: Path, output: Path, *options: str) -> int:
+    """Run Jupyter Book on staged pages, to its end, with every warning an error; return its exit status."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
+    command += ["--path-output", str(output.parent), "-W", "-n", "--keep-going", "-q", *options]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}).returncode
+
+
+def check_links(source: Path, output: Path) -> None:
+    """Ask every address that staged pages link to; RuntimeError where one does not answer."""
+    if jupyter_book(source, output, "--builder", "linkcheck"):
+        raise RuntimeError(f"links lead nowhere; they are listed in {output / 'linkcheck' / 'output.txt'}")
+
+
 def build(source: Path, output: Path) -> Path:
     """Build staged pages into ``<output>/html``; return its index page.
 
@@ -299,15 +339,13 @@ def build(source: Path, output: Path) -> Path:
         When the build has warnings or leaves no HTML.
     """
     check_output(output)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(source)]
-    options = ["--path-output", str(output.parent), "-W", "-n", "--keep-going", "-q"]
     index = output / "html" / "index.html"
     for page in (output / "html").glob("runs/**/*.html"):
         staged = source / page.relative_to(output / "html")
         if not any(staged.with_suffix(suffix).is_file() for suffix in (".ipynb", ".md")):
             page.unlink()
-    done = subprocess.run(command + options, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    if done.returncode or not index.is_file():
+    failed = jupyter_book(source, output)
+    if failed or not index.is_file():
         # A page is not read twice, so a warning would not come again: forget the pages, not the warning.
         shutil.rmtree(output / ".doctrees", ignore_errors=True)
         raise RuntimeError(f"the book in {source} was not built without warnings; they are printed above")
@@ -322,6 +360,7 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs/lab.csv"), help="sample sheet")
     parser.add_argument("--results", type=Path, default=Path("results"), help="root of the results")
     parser.add_argument("--output", type=Path, default=Path("_build"), help="a folder named _build")
+    parser.add_argument("--links", action="store_true", help="only ask the addresses that the pages link to")
     parser.add_argument("--check", action="store_true", help="only see whether sheet and output are right")
     arguments = parser.parse_args()
     output = arguments.output.absolute()
@@ -333,6 +372,9 @@ def main() -> int:
             sheets.read_sheet(arguments.runs)
             return 0
         _, failed = stage(arguments.runs, arguments.results.absolute(), output / "source")
+        if arguments.links:
+            check_links(output / "source", output)
+            return 0
         index = build(output / "source", output)
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)

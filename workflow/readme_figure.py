@@ -17,7 +17,8 @@ FINDING = re.compile(r"(<!-- (\w+): computed -->\n).*?(\n<!-- end -->)", flags=r
 def sentences(published: str = "book/published") -> dict[str, str]:
     """What the README says of real models and of the lab's, as the published tables have it."""
     real, lab = _measured(published)
-    return {"real": findings.real_models(real), "lab": findings.lab_models(lab)}
+    finding = f"**{findings.finding(real, lab)}**"
+    return {"finding": finding, "real": findings.real_models(real), "lab": findings.lab_models(lab)}
 
 
 def _measured(published: str) -> list:
@@ -31,7 +32,9 @@ def main() -> None:
     """Write the figure, which can be read on white and on a dark page, and the README's sentences."""
     theme.use()
     with files.writing(files.resolve(TARGET)) as temporary:
-        front.real_beside_lab(findings.front(*_measured("book/published"))).save(str(temporary), format="svg")
+        real, lab = _measured("book/published")
+        figure = front.real_beside_lab(findings.front(real, lab), findings.heading(real))
+        figure.save(str(temporary), format="svg")
     readme, said = files.resolve("README.md"), sentences()
     text = readme.read_text(encoding="utf-8")
     with files.writing(readme) as temporary:

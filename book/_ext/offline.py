@@ -1,12 +1,15 @@
-"""A small Sphinx extension that keeps the book readable with the network off.
+"""A small Sphinx extension that keeps the book readable with the network off, and its pages light.
 
 - Altair's HTML asks a CDN for Vega, Vega-Lite and vega-embed unless ``VEGA_DEBUG`` names the versions that it
   wants. Pages with charts load one local script that holds all three and says so.
 - MathJax comes from the package sphinx-mathjax-offline: of its 24 MB only what a page loads.
-- Sphinx Thebe adds its script to every page, used or not, and twice: a console error. It is dropped.
+- Scripts and style sheets that the theme and its extensions add to every page are dropped where they are not
+  used; everywhere the state of widgets, and Thebe's, whose script would come twice: a console error.
+- One brand's mark would load a font of 0.1 MB.
 - The copies of the notebooks under ``runs/`` are not in the repository: they get no launch button.
 """
 
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +19,11 @@ import vl_convert
 from altair.vegalite.v6 import display
 
 BUNDLE = "vega-bundle.js"
+MATHJAX = re.compile(
+    r"mathjax/(startup|core|input/tex|output/chtml|a11y/assistive-mml|output/chtml/fonts/(tex|woff-v2/.*))\."
+)
+# What a page holds that uses a script or a style sheet.
+EQUATION, DESIGN = re.compile(r'class="[^"]*\bmath\b'), re.compile(r'class="sd-')
 
 
 def bundle() -> str:
@@ -49,33 +57,47 @@ def write_bundle(app) -> None:
 
 
 def copy_mathjax(app) -> None:
-    """Copy MathJax's one script and its fonts into the site."""
+    """Copy MathJax's scripts and fonts into the site, without its menu and its reader of equations aloud."""
     if app.builder.format != "html":
         return
     for file in metadata.files("sphinx-mathjax-offline"):
         _, _, name = file.as_posix().partition("/static/")
-        wanted = name == "mathjax/tex-chtml.js" or name.startswith("mathjax/output/chtml/fonts/woff-v2/")
         target = Path(app.outdir) / "_static" / name
-        if wanted and not target.is_file():
+        if MATHJAX.match(name) and not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.locate(), target)
 
 
 def settle_page(app, pagename, templatename, context, doctree) -> None:
-    """Choose the scripts and buttons of one page."""
-    scripts = context["script_files"]
-    scripts[:] = [script for script in scripts if "thebe" not in _source(script)]
-    if "vegaEmbed" in context.get("body", ""):
+    """Choose the scripts, style sheets and buttons of one page."""
+    body = context.get("body", "")
+    used = {"mathjax": EQUATION.search(body), "design": DESIGN.search(body)}
+    used |= {"thebe": False, "@jupyter-widgets": False}
+    for files in (context["script_files"], context["css_files"]):
+        files[:] = [file for file in files if all(used[name] or name not in _source(file) for name in used)]
+    charts, atlas = "vegaEmbed" in body, 'id="atlas"' in body
+    if charts or atlas:
         # Synchronous and early: the charts' own scripts run while the page is read.
         app.add_js_file(BUNDLE, priority=100)
+    if charts:
+        app.add_js_file("charts.js", priority=101)
+    if atlas:
+        app.add_js_file("atlas.js", loading_method="defer")
+    if EQUATION.search(body):
+        app.add_js_file("equations.js", loading_method="defer")
+    for group in context.get("header_buttons", []):
+        for button in (group, *group.get("buttons", [])):
+            if button.get("icon") == "fab fa-github":
+                button["icon"] = "fas fa-code-branch"
     if pagename.startswith("runs/"):
         context["header_buttons"] = [
             button for button in context.get("header_buttons", []) if button.get("label") != "launch-buttons"
         ]
 
 
-def _source(script) -> str:
-    return f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', {}).get('body', '')}"
+def _source(file) -> str:
+    text = f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', {}).get('body', '')}"
+    return text.lower()
 
 
 def setup(app) -> dict:

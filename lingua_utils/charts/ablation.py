@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 OWN, OTHERS, RANDOM = "its own language", "the other languages", "its own, at random"
 
@@ -26,13 +26,25 @@ def silencing_matrix(silencing: pd.DataFrame) -> alt.HConcatChart:
     parts.need(silencing, ["rule", "region_language", "text_language", "control_kind", "n_neurons", *columns])
     kinds, kind = _control_choice(silencing.control_kind)
     shown = ("change", "control_mean")
-    colour = parts.change_colour(silencing, shown, "change in bits per byte", "+.2f", worse=1)
+    reach = parts.reach_of(silencing, shown, "rule")
     tooltip = parts.tips(**dict.fromkeys(columns, "+.4f"), n_neurons=",")
     above = silencing.low > silencing.control_mean + 2 * silencing.control_sd.fillna(0)
-    chart = parts.silenced_beside_control(silencing.assign(above=above), shown, colour, tooltip, kind)
+    rows = silencing.assign(above=above, number=1000 * silencing.change)
+    chart = parts.silenced_beside_control(
+        rows,
+        shown,
+        lambda column: parts.diverging(column, "change in bits per byte", reach, "+.3f", worse=1),
+        tooltip,
+        f"datum.change < ({reach}) / 2",
+        kind,
+    )
     return parts.finish(
         chart,
-        alt.Title("What silencing a region costs", subtitle="dots: interval above random neurons by 2 sd"),
+        alt.Title(
+            titles.silencing_matrix(rows[rows.control_kind == rows.control_kind.iloc[0]]),
+            subtitle="numbers: thousandths of a bit per byte, where the 95 % interval lies above random "
+            "neurons by 2 standard deviations",
+        ),
         "Change in bits per byte of each language when each region is silenced, and at random.",
         *kinds,
     )
@@ -50,26 +62,24 @@ def perplexity_matrix(perplexity: pd.DataFrame) -> alt.HConcatChart:
     numbers = ["ratio", "low", "high", "control_ratio", "control_low", "control_high"]
     parts.need(perplexity, ["rule", "region_language", "text_language", "measure", "n_neurons", *numbers])
     shown = ("ratio", "control_ratio")
-    # Half and twice are equally far from 1, which is white.
-    reach = max(1.001, float(np.exp(np.abs(np.log(perplexity[list(shown)])).max().max())))
-    limits = [1 / reach, reach]
-
-    def colour(column: str) -> alt.Color:
-        return alt.Color(
-            f"{column}:Q",
-            title="× intact (log scale)",
-            scale=alt.Scale(type="log", scheme="redblue", domain=limits, reverse=True),
-            legend=alt.Legend(gradientLength=170, format=".2f", values=[limits[0], 1, limits[1]]),
-        )
-
+    # Half and twice are equally far from 1, which has no colour.
+    logs = {f"{name}_log": np.log2(perplexity[name]) for name in shown}
+    rows = perplexity.assign(
+        **logs, above=perplexity.low > perplexity.control_high, number=100 * (perplexity.ratio - 1)
+    )
+    reach = parts.reach_of(rows, list(logs), "rule")
     measure = perplexity.measure.iloc[0]
-    tooltip = parts.tips(**dict.fromkeys(numbers, ".3f"), n_neurons=",")
-    rows = perplexity.assign(above=perplexity.low > perplexity.control_high)
     return parts.finish(
-        parts.silenced_beside_control(rows, shown, colour, tooltip),
+        parts.silenced_beside_control(
+            rows,
+            tuple(logs),
+            lambda column: parts.diverging(column, f"doublings of {measure}", reach, "+.3f", worse=1),
+            parts.tips(**dict.fromkeys(numbers, ".3f"), n_neurons=","),
+            f"datum.ratio_log < ({reach}) / 2",
+        ),
         alt.Title(
-            ["What silencing a region does to", measure],
-            subtitle="dots: 95 % interval above that of random neurons",
+            titles.perplexity_matrix(rows),
+            subtitle=f"numbers: percent more {measure}, where the 95 % interval lies above random neurons",
         ),
         f"Ratio to intact of each language's {measure} when each region is silenced, and at random.",
     )
@@ -127,11 +137,12 @@ def selectivity(selectivity: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.by_rule(drawn.properties(width=200, height={"step": 18}), rows),
         alt.Title(
-            "Selectivity of each region",
-            subtitle=[
-                parts.by_language(selectivity.region_language, "lines: 95 % intervals over sentences"),
-                "grey: random regions of the same size, ± 2 sd",
-            ],
+            titles.selectivity(selectivity),
+            subtitle=parts.by_language(
+                selectivity.region_language,
+                "lines: 95 % intervals over sentences · grey: random regions of the same size, "
+                "± 2 standard deviations",
+            ),
         ),
         "What each region costs its own language more than the others, and what random regions do.",
         *kinds,
@@ -167,7 +178,7 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
     colours = alt.Scale(
         domain=list(texts.values()), range=[theme.LANGUAGE_SCORE, theme.MEANING_SCORE, theme.BASELINE]
     )
-    x = parts.share_axis(alt.X, "share", "share of the region silenced")
+    x = parts.share_axis(alt.X, "share", "share of the region silenced", domain=[0, 1])
     legend = alt.Legend(orient="top", columns=1)
     colour = alt.Color("text_language:N", title="cost to", scale=colours, legend=legend)
     drawn = parts.lines(
@@ -178,11 +189,16 @@ def dose_response(dose: pd.DataFrame) -> alt.FacetChart:
         parts.tips("rule", "text_language", share=".0%", change="+.4f", low="+.4f", high="+.4f"),
     )
     # Random regions are at one share, where a band has no width.
-    at_random = base.transform_filter(f"datum.text_language == '{RANDOM}'").mark_rule(strokeWidth=3)
-    drawn += at_random.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)
+    of_random = base.transform_filter(f"datum.text_language == '{RANDOM}'")
+    drawn += of_random.mark_rule(strokeWidth=6, opacity=0.5).encode(
+        x, alt.Y("low:Q"), alt.Y2("high:Q"), colour
+    )
     return parts.finish(
         parts.by_rule((parts.zero(base, "y") + drawn).properties(width=230, height=180), rows),
-        alt.Title("Dose and response", subtitle="bands, lines: 95 % intervals; of the mean, their means"),
+        alt.Title(
+            titles.dose_response(dose),
+            subtitle="strongest neurons first · bands, lines: 95 % intervals; of the mean, their means",
+        ),
         "Cost of silencing growing shares of a region, to its own and to the other languages, and at random.",
         *regions,
     )

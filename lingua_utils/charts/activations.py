@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 
 def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
@@ -31,13 +31,15 @@ def tokens_by_language(tokens: pd.DataFrame) -> alt.LayerChart:
     )
     return parts.finish(
         chart.properties(width="container", height=24 * len(rows)),
-        alt.Title("How long a sentence is", subtitle="line: middle half · dashed: mean of the bars"),
+        alt.Title(
+            titles.tokens_by_language(tokens), subtitle="lines: middle half · dashed: mean of the bars"
+        ),
         f"Content tokens that a sentence takes in {tokens.language.nunique()} languages.",
     )
 
 
-def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
-    """Share of neurons' values above zero in each layer, one line per language, against one half.
+def activity_by_layer(activity: pd.DataFrame) -> alt.Chart:
+    """Share of neurons' values above zero in each layer, one line per language.
 
     Of very many languages heat strips.
 
@@ -53,22 +55,24 @@ def activity_by_layer(activity: pd.DataFrame) -> alt.LayerChart:
         strips, table, asked = parts.language_strips(activity, [], ["share_positive"], shade, tooltip)
         return parts.finish(
             strips,
-            table.title("How often neurons are active", name_layer=False),
+            titles.activity_by_layer(activity),
             f"Share of activations above zero, layer by layer, in {activity.language.nunique()} languages.",
-            *table.sliders()[:1],
+            *table.step_slider(),
             *asked,
+            state=table.state(name_layer=False),
         )
     rows = parts.with_names(parts.split_stacks(activity), "language")
     rows = rows[[column for column in ("stack", "layer", "language", "share_positive") if column in rows]]
-    y = parts.share_axis(alt.Y, "share_positive", "share of values above zero")
-    lines = parts.language_lines(
-        alt.Chart(), parts.layer_axis(rows.layer), y, activity.language, number=".1%"
-    )
-    # The level has a row of its own; the lines' rows are the whole chart's, to be dealt to its panels.
-    chart = alt.layer(lines, parts.level(0.5, "one half"), data=parts.chart_of(rows).data)
+    # Ten percentage points at least, lest a difference of one look large.
+    low, high = float(rows.share_positive.min()), float(rows.share_positive.max())
+    around = max(0, 0.1 - (high - low)) / 2
+    domain = [max(0, low - around), min(1, high + around)]
+    y = parts.share_axis(alt.Y, "share_positive", "share of values above zero", domain=domain)
+    x = parts.layer_axis(rows.layer)
+    chart = parts.language_lines(parts.chart_of(rows), x, y, activity.language, number=".1%")
     return parts.finish(
         parts.by_stack(chart, rows, height=parts.HEIGHT),
-        "How often neurons are active",
+        titles.activity_by_layer(activity),
         f"Share of activations above zero, layer by layer, in {rows.language.nunique()} languages.",
     )
 
@@ -100,8 +104,8 @@ def found_by_tokens(shared: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=34 * shared.tokens.nunique()),
         alt.Title(
-            "What shared tokens alone give away",
-            subtitle="line: middle half of the language pairs · dashed: chance",
+            titles.found_by_tokens(shared),
+            subtitle="lines: middle half of the language pairs · dashed: chance",
         ),
         "Share of translations found by the counts of digits, Latin letters, other letters and marks.",
     )

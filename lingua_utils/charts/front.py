@@ -13,7 +13,7 @@ _MEASURES = {
 }
 
 
-def real_beside_lab(table: pd.DataFrame) -> alt.HConcatChart:
+def real_beside_lab(table: pd.DataFrame, title: str) -> alt.HConcatChart:
     """Three measures of a real model by layer, and of the lab's through training, each beside its nulls.
 
     The two columns stand below one another in a narrow window.
@@ -25,6 +25,8 @@ def real_beside_lab(table: pd.DataFrame) -> alt.HConcatChart:
         ("model", "untrained twin", "control"), ``measure`` (SADS, translations found, LRDS), ``layer`` and
         ``layer_index`` of the real model, ``step`` of the lab's, ``value``, ``low``, ``high``, ``null_low``,
         ``null_high``. A training with another seed is a line of its own.
+    title : str
+        What the figure shows, in words.
     """
     parts.need(
         table, ["part", "model_id", "training_seed", "series", "measure", "layer_index", "step", "value"]
@@ -54,7 +56,7 @@ def real_beside_lab(table: pd.DataFrame) -> alt.HConcatChart:
     return parts.finish(
         parts.fold(alt.hconcat(*columns, spacing=30)),
         alt.Title(
-            "Meaning and language, by layer and by step",
+            title,
             subtitle="bands: 95 % intervals · grey: shuffled sentences or chance",
         ),
         f"Standardised SADS, translations found and LRDS of {' and of '.join(titles.values())}, with "

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts
+from lingua_utils.charts import parts, titles
 
 
 def loss_by_language(
@@ -32,6 +32,6 @@ def loss_by_language(
         layers.append(parts.level(chance, f"uniform guess: {chance:.2f}"))
     return parts.finish(
         alt.layer(*layers).properties(width="container", height=parts.HEIGHT),
-        "Loss on held-out text through training",
+        titles.loss_by_language(losses, measure, units[measure]),
         f"{units[measure]} of held-out text in {rows.language.nunique()} languages against training step.",
     )

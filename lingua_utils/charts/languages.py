@@ -13,7 +13,7 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 FEW = 5  # languages that make a family a group of its own
 OTHERS = "other families"
@@ -74,7 +74,7 @@ def world_map(reach: pd.DataFrame, layer: str, text: str) -> alt.LayerChart:
     layer : str
         Which layer to open with.
     text : str
-        The title.
+        The model's name, for the title.
     """
     keys = ["language", "name", "family", "latitude", "longitude"]
     values = ["found", "twin", "above"]
@@ -96,14 +96,13 @@ def world_map(reach: pd.DataFrame, layer: str, text: str) -> alt.LayerChart:
         lit.encode(parts.shade("found", "translations found", "viridis", [0, 1], "%")),
         data=alt.Data(values=packed.records),
     ).project("equalEarth")
-    step, layers = packed.sliders(layer)
     return parts.finish(
         parts.as_high_as(drawn, "width / 2"),  # as the world is
-        packed.title(text, subtitle=_GREY),
+        alt.Title(titles.world_map(reach, layer, text), subtitle=_GREY),
         f"World map with a dot for each of {placed.language.nunique()} languages, coloured by the share of "
         "its paragraphs that find their English translations in the chosen layer.",
-        step,
-        layers,
+        *packed.sliders(layer),
+        state=packed.state(),
     )
 
 
@@ -115,7 +114,7 @@ def strip(reach: pd.DataFrame, text: str) -> alt.Chart:
     reach : DataFrame
         One model: ``language``, ``layer``, ``layer_index``, ``found``, ``twin``.
     text : str
-        The title.
+        The model's name, for the title.
     """
     values = list(_FOUND)
     parts.need(reach, ["language", "layer", "layer_index", *values])
@@ -123,11 +122,12 @@ def strip(reach: pd.DataFrame, text: str) -> alt.Chart:
     drawn, packed, asked = parts.language_strips(reach, [], values, colour, parts.tips(**_FOUND))
     return parts.finish(
         drawn,
-        packed.title(text, name_layer=False),
+        titles.strip(reach, text),
         f"Heat map of {reach.language.nunique()} languages, or their families, by "
         f"{len(packed.layers)} layers: share of paragraphs that find their English translations.",
-        *packed.sliders()[:1],
+        *packed.step_slider(),
         *asked,
+        state=packed.state(name_layer=False),
     )
 
 
@@ -165,7 +165,8 @@ def language_by_language(reach: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         parts.as_high_as(drawn, f"18 * {high}"),
         alt.Title(
-            "Language by language", subtitle="lines: 95 % intervals over paragraphs · ticks: untrained model"
+            titles.language_by_language(reach),
+            subtitle="lines: 95 % intervals over paragraphs · ticks: untrained model",
         ),
         f"Share of paragraphs that find their English translations in {group.size} languages, with intervals "
         "and the untrained model's value, for a chosen family.",
@@ -202,7 +203,7 @@ def odds(fits: pd.DataFrame) -> alt.FacetChart:
         parts.fold(
             drawn.properties(width=160, height=150).facet(alt.Facet("model:N", title=None), columns=2)
         ),
-        alt.Title("What goes with it", subtitle="lines: 95 % intervals · dashed: no effect"),
+        alt.Title(titles.odds(fits), subtitle="lines: 95 % intervals · dashed: no effect"),
         "Odds ratios, with intervals, of finding a translation: for tokens, speakers and script.",
     )
 
@@ -217,7 +218,7 @@ def against(rows: pd.DataFrame, x: str, y: str, x_title: str, y_title: str, text
     x, y, x_title, y_title : str
         Columns and their titles.
     text : str
-        The title.
+        The model's name, for the title.
     """
     parts.need(rows, ["name", "family", x, y])
     groups = family_groups(rows.family)
@@ -240,7 +241,7 @@ def against(rows: pd.DataFrame, x: str, y: str, x_title: str, y_title: str, text
     )
     return parts.finish(
         drawn.properties(width="container", height=parts.HEIGHT),
-        alt.Title(text, subtitle="dashed: both are equal"),
+        alt.Title(titles.against(rows, x, y, (x_title, y_title), text), subtitle="dashed: both are equal"),
         f"{y_title} against {x_title} in {len(shown)} languages, coloured by family.",
     )
 
@@ -277,7 +278,9 @@ def differences(families: pd.DataFrame, models: Sequence[str]) -> alt.LayerChart
     )
     return parts.finish(
         drawn.properties(width="container", height=16 * len(rows)),
-        alt.Title("Two models, family by family", subtitle="lines: 95 % intervals over a family's languages"),
+        alt.Title(
+            titles.differences(families, models), subtitle="lines: 95 % intervals over a family's languages"
+        ),
         f"Difference in the share of translations found between {models[0]} and {models[1]} in "
         f"{len(rows)} families.",
     )

@@ -4,8 +4,12 @@ Every chart is ``chart_of`` a tidy table and ends in ``finish``. What a chart ca
 checkpoint, which sentences) is a parameter of the chart itself, so that it works on a page without a kernel.
 """
 
+import json
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 import altair as alt
 import numpy as np
@@ -13,11 +17,15 @@ import pandas as pd
 
 from lingua_utils.charts import theme
 
+# A Han character or one like it, which may end a line; spaces; or a word of other characters.
+_WORD = re.compile(r"[⺀-鿿가-힯＀-￯]|\s+|[^\s⺀-鿿가-힯＀-￯]+")
 MAX_ROWS = 5_000
 FINAL = 2**62
 STACKS = ("encoder", "decoder")
 PANEL = 260  # width of one of several panels, of which two stand side by side, and one fills a phone
 HEIGHT = 300
+WIDE = "(containerSize()[0] || 700) > 500"  # whether a chart has room; a static image has no container
+LETTERS = {"title": (88, 40), "subtitle": (108, 48)}  # in a line of a wide and of a narrow chart
 LARGEST = 12  # families on the axes of a map of families by families
 FAMILY, OTHERS = "family", "others"  # what very many languages are compared with, beside a pivot
 SCORES = {"lrds": "LRDS · same language", "sads": "SADS · same meaning"}
@@ -25,6 +33,9 @@ BANDS = "bands: 95 % intervals · grey: shuffled sentences"
 LINES = "lines: 95 % intervals · grey: shuffled sentences"
 LIMITS = "dotted: limit for all layers together"
 PAIR_BANDS = "bands: middle half of the language pairs · dashed: chance"
+
+# "Chinese" above "(Simplified)": a phone has room for the one or the other.
+BROKEN_NAME = "split(replace(datum.label, ' (', '|('), '|')"
 
 _TITLES = {
     "kind": "sentences",
@@ -72,10 +83,43 @@ def chart_of(rows: pd.DataFrame, *filters: str) -> alt.Chart:
 
 
 def finish(
-    chart: alt.TopLevelMixin, title: str | alt.Title, description: str, *parameters: alt.Parameter
+    chart: alt.TopLevelMixin,
+    title: str | alt.Title,
+    description: str,
+    *parameters: alt.Parameter,
+    state: str = "",
 ) -> alt.TopLevelMixin:
-    """The chart with its title, a description for screen readers, and what it can be asked."""
+    """The chart with its title, a description for screen readers, and what it can be asked.
+
+    Lines of the title and the subtitle are broken as the width allows. ``state`` is a Vega expression of what
+    the sliders stand at, which the subtitle begins with.
+    """
+    title = alt.Title(title) if isinstance(title, str) else title.copy()
+    if isinstance(title.text, str):
+        title.text = alt.expr(_broken(title.text, "title"))
+    below = "" if title.subtitle is alt.Undefined else title.subtitle
+    if isinstance(below, str) and (below or state):
+        # Vega-Lite takes no expression here; an image made without a browser has the lines of a phone.
+        title.subtitle = textwrap.wrap(below, LETTERS["subtitle"][1]) or alt.Undefined
+        signal = {"signal": _broken(below, "subtitle", first=state)}
+        chart = patched(chart, {"op": "add", "path": "/title/subtitle", "value": signal})
     return chart.add_params(*parameters).properties(title=title, description=description)
+
+
+def _broken(text: str, part: str, first: str = "") -> str:
+    """Vega expression of a text in lines that fit a wide chart, or else a narrow one; an expression first."""
+    lines = [[*filter(None, [first]), *map(_quoted, textwrap.wrap(text, n))] for n in LETTERS[part]]
+    return f"{WIDE} ? [{', '.join(lines[0])}] : [{', '.join(lines[1])}]"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def patched(chart: alt.TopLevelMixin, *operations: dict) -> alt.TopLevelMixin:
+    """The chart with further changes, made in the browser, to the Vega that Vega-Lite compiles it to."""
+    before = [] if chart.usermeta is alt.Undefined else chart.usermeta["embedOptions"]["patch"]
+    return chart.properties(usermeta={"embedOptions": {"patch": [*before, *operations]}})
 
 
 def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
@@ -84,10 +128,8 @@ def fold(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     Vega-Lite cannot ask for the width of the window; Vega, to which it is compiled in the browser, can.
     """
     columns = {"signal": "(containerSize()[0] || 700) > 600 ? 2 : 1"}
-    patch = [{"op": "add", "path": "/layout/columns", "value": columns}]
-    return chart.resolve_axis(x="independent", y="independent").properties(
-        usermeta={"embedOptions": {"patch": patch}}
-    )
+    chart = chart.resolve_axis(x="independent", y="independent")
+    return patched(chart, {"op": "add", "path": "/layout/columns", "value": columns})
 
 
 def short(model_id: str) -> str:
@@ -101,8 +143,10 @@ def as_high_as(chart: alt.Chart | alt.LayerChart, height: str) -> alt.Chart | al
     Vega-Lite knows steps, but warns where they meet the width of a page.
     """
     signal = {"name": "height", "update": height}
-    patch = [{"op": "remove", "path": "/height"}, {"op": "add", "path": "/signals/-", "value": signal}]
-    return chart.properties(width="container", height=HEIGHT, usermeta={"embedOptions": {"patch": patch}})
+    chart = chart.properties(width="container", height=HEIGHT)
+    return patched(
+        chart, {"op": "remove", "path": "/height"}, {"op": "add", "path": "/signals/-", "value": signal}
+    )
 
 
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
@@ -138,6 +182,14 @@ def by_language(languages: Iterable[str], text: str) -> str:
     return f"{text} · means over families" if pd.Series(languages).nunique() > theme.MANY else text
 
 
+def unique_names(codes: Sequence[str]) -> pd.Series:
+    """English names by code; where two languages share one, the code stands behind it."""
+    names = pd.Series({code: theme.language_name(code) for code in codes})
+    alike = names.duplicated(keep=False)
+    names[alike] = [f"{name} ({code})" for code, name in names[alike].items()]
+    return names
+
+
 def language_strips(
     table: pd.DataFrame,
     keys: Sequence[str],
@@ -165,9 +217,7 @@ def language_strips(
     """
     table = table.assign(step=SliderTable.step_of(table))
     codes = list(theme.labels(table.language))  # by family
-    names = pd.Series({code: theme.language_name(code) for code in codes})
-    alike = names.duplicated(keep=False)
-    names[alike] = [f"{name} ({code})" for code, name in names[alike].items()]
+    names = unique_names(codes)
     family = table.language.map(theme.labels(codes))
     place = [*keys, "layer", "layer_index", "step"]
     means = table.assign(label=family).groupby(["label", *place], sort=False, dropna=False)[list(values)]
@@ -219,6 +269,24 @@ def tips(*names: str, **numbers: str) -> list[alt.Tooltip]:
     ]
 
 
+def wrapped(text: str, columns: int, n_lines: int) -> list[str]:
+    """A text in lines of so many columns, of which a Han character takes two; an ellipsis ends a longer one.
+
+    Each line keeps its own direction, so that Arabic reads from the right beside names in English.
+    """
+    lines, width = [""], 0
+    for word in _WORD.findall(text):
+        size = sum(1 + (east_asian_width(character) in "WF") for character in word)
+        if width + size > columns and not word.isspace():
+            lines.append("")
+            width = 0
+        lines[-1] += word
+        width += size
+    if len(lines) > n_lines:
+        lines = [*lines[: n_lines - 1], lines[n_lines - 1].rstrip() + " …"]
+    return [f"\u2068{line.strip()}\u2069" for line in lines]
+
+
 def target_name(target: str) -> str:
     """What a language is compared with, in words."""
     words = {FAMILY: "its family", OTHERS: "all other languages"}
@@ -226,21 +294,42 @@ def target_name(target: str) -> str:
 
 
 def step_axis(steps: pd.Series) -> alt.X:
-    """A logarithmic step axis that has room for step 0, with a tick at every checkpoint."""
+    """A logarithmic step axis with room for step 0 and a tick at every checkpoint, the last one named."""
     values = sorted({int(step) for step in steps})
     first = next((step for step in values if step > 0), 1)
+    named = _named([float(np.log1p(step / first)) for step in values], 0.15)
     return alt.X(
         "step:Q",
         title="training step (log scale)",
         scale=alt.Scale(type="symlog", constant=first, nice=False),
-        axis=alt.Axis(values=values, format=",d", labelOverlap="greedy", grid=False),
+        axis=alt.Axis(
+            values=values, format=",d", grid=False, labelExpr=_label_of(values[at] for at in named)
+        ),
     )
 
 
 def layer_axis(layers: Iterable[str], field: str = "layer") -> alt.X:
-    """Layers from the first to the last; where there are many, not every one is named."""
-    axis = alt.Axis(labelAngle=0, labelOverlap=True)
-    return alt.X(f"{field}:N", title="layer", sort=list(dict.fromkeys(layers)), axis=axis)
+    """Layers from the first to the last, which is named; where there are many, not every one is."""
+    order = list(dict.fromkeys(layers))
+    axis = alt.Axis(labelAngle=0)
+    if len(order) > 10:
+        axis.labelExpr = _label_of(order[at] for at in _named(list(range(len(order))), 0.1))
+    return alt.X(f"{field}:N", title="layer", sort=order, axis=axis)
+
+
+def _named(places: Sequence[float], apart: float) -> list[int]:
+    """Which ticks of an axis have a label: the first, the last, and those as far apart, in its length."""
+    length = (places[-1] - places[0]) or 1.0
+    kept = [len(places) - 1]
+    for at in range(len(places) - 2, 0, -1):
+        if min(places[kept[-1]] - places[at], places[at] - places[0]) >= apart * length:
+            kept.append(at)
+    return sorted({0, *kept})
+
+
+def _label_of(values: Iterable) -> str:
+    """Vega expression that labels these ticks and no others."""
+    return f"indexof({list(values)}, datum.value) >= 0 ? datum.label : ''"
 
 
 def share_axis(channel: type, field: str, title: str, **scale) -> alt.X | alt.Y:
@@ -256,7 +345,7 @@ def square_axes(
     """Axes of a map of languages by languages."""
     return (
         alt.X(f"{x}:N", title=x_title, sort=names, axis=alt.Axis(labelAngle=-45)),
-        alt.Y(f"{y}:N", title=y_title, sort=names),
+        alt.Y(f"{y}:N", title=y_title, sort=names, axis=alt.Axis(labelExpr=BROKEN_NAME, labelLineHeight=11)),
     )
 
 
@@ -268,14 +357,65 @@ def shade(
         f"{field}:Q",
         title=title,
         scale=alt.Scale(scheme=scheme, domain=list(map(float, limits)), reverse=reverse),
-        legend=alt.Legend(gradientLength=170, format=number),
+        legend=_strip_legend(number),
     )
 
 
-def diverging(field: str, title: str, reach: float, number: str = "+.2f", reverse: bool = False) -> alt.Color:
-    """Colours that are white at zero and reach equally far to both sides."""
-    reach = reach or 1.0
-    return shade(field, title, "redblue", [-reach, reach], number, reverse)
+def in_squares(
+    base: alt.Chart,
+    field: str,
+    n_columns: int,
+    pale: str,
+    ink: str = "currentColor",
+    number: str = ".0f",
+    width: str | int = "width",
+) -> alt.Chart:
+    """A number in each square of a map, where squares are wide enough to read it.
+
+    ``pale`` is a Vega condition of squares on which the number has this ink, by default the page's own; on
+    others it is white. ``width`` is that of the map, in pixels or as a Vega expression.
+    """
+    colour = alt.when(pale).then(alt.value(ink)).otherwise(alt.value("#ffffff"))
+    square = f"{width} / {n_columns}"
+    return base.mark_text(fontSize=alt.expr(f"{square} < 13 ? 0 : {square} < 18 ? 9 : 11")).encode(
+        text=alt.Text(f"{field}:Q", format=number), color=colour
+    )
+
+
+def reach_of(table: pd.DataFrame, columns: Sequence[str], name: str) -> str:
+    """Vega expression of how far columns go, to either side of 0, for the option chosen from a list."""
+    far = table[list(columns)].abs().max(axis=1).groupby(table[name].astype(str)).max().clip(lower=1e-6)
+    return f"{json.dumps(far.to_dict())}[chosen_{name}]" if len(far) > 1 else str(far.iloc[0])
+
+
+def tint(field: str, title: str, colour: str, reach: str, number: str = "") -> alt.Color:
+    """From nothing, the page itself, to a colour: a quantity that is 0 is not seen, on any background."""
+    scale = alt.Scale(range=[_faded(colour), colour], domainMin=0, domainMax=alt.expr(reach), clamp=True)
+    return alt.Color(f"{field}:Q", title=title, scale=scale, legend=_strip_legend(number))
+
+
+def diverging(
+    field: str, title: str, reach: str, number: str = "+.2f", worse: int = 0, **settings
+) -> alt.Color:
+    """Two colours that fade to nothing at zero and reach equally far; ``worse`` is the sign of the warm."""
+    ends = [theme.LANGUAGE_SCORE, theme.MEANING_SCORE][:: -1 if worse > 0 else 1]
+    scale = alt.Scale(
+        range=[ends[0], _faded(theme.BASELINE), ends[1]],
+        domainMin=alt.expr(f"-({reach})"),
+        domainMid=0,
+        domainMax=alt.expr(reach),
+        clamp=True,
+    )
+    return alt.Color(f"{field}:Q", title=title, scale=scale, legend=_strip_legend(number), **settings)
+
+
+def _strip_legend(number: str) -> alt.Legend:
+    """A legend as a strip, short enough for a phone."""
+    return alt.Legend(gradientLength=alt.expr(f"{WIDE} ? 170 : 120"), format=number, tickCount=2)
+
+
+def _faded(colour: str) -> str:
+    return f"rgba({', '.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))}, 0)"
 
 
 def choice(
@@ -313,15 +453,13 @@ def rule_choice(table: pd.DataFrame) -> tuple[list[alt.Parameter], str]:
     return choice("rule", rules_of(table))
 
 
-def step_slider(table: pd.DataFrame, text: str) -> tuple[list[alt.Parameter], str, alt.Title]:
-    """A slider over a table's checkpoints, the filter that goes with it, and a title that names the step."""
+def step_slider(table: pd.DataFrame) -> tuple[list[alt.Parameter], str, str]:
+    """A slider over a table's checkpoints, the filter that goes with it, and an expression of its step."""
     steps = sorted(int(step) for step in table.step.dropna().unique()) if "step" in table else []
     if len(steps) < 2:
-        return [], "true", alt.Title(text)
-    named_steps = [f" · step {step:,}" for step in steps]
-    title = alt.Title(text=alt.expr(f"{text!r} + {named_steps}[step_at]"))
-    slider = _slider("step_at", "step ", len(steps), len(steps) - 1)
-    return [slider], f"datum.step == {steps}[step_at]", title
+        return [], "true", ""
+    slider = _slider("step_at", "step ", [f"{step:,}" for step in steps], len(steps) - 1)
+    return slider, f"datum.step == {steps}[step_at]", "'step ' + step_at_names[step_at]"
 
 
 def split_stacks(table: pd.DataFrame) -> pd.DataFrame:
@@ -426,12 +564,13 @@ def silenced_beside_control(
     shown: tuple[str, str],
     colour: Callable[[str], alt.Color],
     tooltip: list[alt.Tooltip],
+    pale: str,
     *filters: str,
 ) -> alt.HConcatChart:
     """Maps of two columns, of a region and of random neurons, silenced region by language of the text.
 
     ``colour`` makes of a column's name what both maps are coloured by: one scale. Where a column ``above``
-    is true, a dot marks the region's square.
+    is true, the region's square says the column ``number``.
     """
     own = table.region_language == table.text_language
     rows = with_names(table, "region_language", "text_language")
@@ -444,35 +583,23 @@ def silenced_beside_control(
     keys = ["rule", "control_kind", "measure", "region_language", "text_language"]
     numbers = [name for name in rows.select_dtypes(["number", "bool"]) if name not in keys]
     rows = averaged(rows, keys, numbers)
-    if "above" in rows:
-        rows = rows.assign(above=rows.above > 0.5)  # of a family in most of its languages
+    rows = rows.assign(above=rows.above > 0.5)  # of a family in most of its languages
     names = list(dict.fromkeys(rows.text_language))
     rules, rule = rule_choice(rows)
 
     x, y = square_axes(names, "text_language", "region_language", "language of the text", "region silenced")
 
     def panel(value: str, *marked: alt.Chart) -> alt.LayerChart:
-        squares = chart_of(rows, rule, *filters).mark_rect()
+        squares = chart_of(rows, rule, *filters).mark_rect(stroke=theme.RULE)
         tooltips = [*tips("rule", "region_language", "text_language"), *tooltip]
         squares = squares.encode(x, y, colour(value), tooltip=tooltips)
-        return alt.layer(squares, *marked).properties(width=185, height=185)
+        return alt.layer(squares, *marked).properties(width=190, height=230)
 
-    dots = []
-    if "above" in rows:
-        # A square is pale or dark: a black dot with a white rim shows on both.
-        dot = {"size": 18, "opacity": 1, "color": "black", "stroke": "white", "strokeWidth": 0.8}
-        dots = [chart_of(rows, rule, *filters, "datum.above").mark_circle(**dot).encode(x, y)]
-    region = panel(shown[0], *dots).properties(title="The region")
+    marked = chart_of(rows, rule, *filters, "datum.above").encode(x, y)
+    numbers = in_squares(marked, "number", len(names), pale, width=190)
+    region = panel(shown[0], numbers).properties(title="The region")
     random = panel(shown[1]).properties(title="Random neurons (mean of draws)")
     return fold((region | random).add_params(*rules))
-
-
-def change_colour(
-    table: pd.DataFrame, columns: Sequence[str], title: str, number: str, worse: int
-) -> Callable:
-    """Colour of changes in some columns of a table, in one scale; ``worse`` is the sign of what is red."""
-    reach = table[list(columns)].abs().max().max()
-    return lambda column: diverging(column, title, reach, number=number, reverse=worse > 0)
 
 
 def score_colour() -> alt.Color:
@@ -598,32 +725,39 @@ class SliderTable:
         # The array has a name of its own: a calculated field of the same name would overwrite it.
         return f"datum.{value}_at[layer_at][step_at]"
 
-    def title(self, text: str, name_layer: bool = True, **settings) -> alt.Title:
-        """A title that names the chosen layer and step, which the sliders only count."""
-        final = " · final" if len(self.steps) > 1 else ""
-        steps = [final if step is None else f" · step {step:,}" for step in self.steps]
-        names = [" · all layers" if layer == "all" else f" · {_layer_name(layer)}" for layer in self.layers]
-        layer = f" + {names}[layer_at]" if name_layer else ""
-        return alt.Title(alt.expr(f"{text!r}{layer} + {steps}[step_at]"), **settings)
+    def state(self, name_layer: bool = True) -> str:
+        """Vega expression of the chosen layer and step; empty where there is no choice of either."""
+        steps = ["final" if step is None else f"step {step:,}" for step in self.steps]
+        layers = ["all layers" if layer == "all" else layer_name(layer) for layer in self.layers]
+        chosen = [f"{layers}[layer_at]"] if name_layer and len(layers) > 1 else []
+        return " + ' · ' + ".join([*chosen, *([f"{steps}[step_at]"] if len(steps) > 1 else [])])
 
-    def sliders(self, layer: str | None = None) -> list[alt.Parameter]:
-        """The two parameters: sliders where there is a choice, constants where there is none."""
+    def step_slider(self, step: int | None = None) -> list[alt.Parameter]:
+        """The slider of steps, opening at one or at the last; a constant where there is no choice."""
+        names = ["final" if known is None else f"{known:,}" for known in self.steps]
+        steps = [FINAL if known is None else known for known in self.steps]
+        return _slider("step_at", "step ", names, len(steps) - 1 if step is None else steps.index(step))
+
+    def sliders(self, layer: str | None = None, step: int | None = None) -> list[alt.Parameter]:
+        """The two sliders, of steps and of layers; constants where there is no choice.
+
+        They open at a layer and at a step of the table (:meth:`step_of`), else at the first and at the last.
+        """
         if layer is not None and layer not in self.layers:
             raise ValueError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
         at = self.layers.index(layer) if layer is not None else 0
-        return [
-            _slider("step_at", "step ", len(self.steps), len(self.steps) - 1),
-            _slider("layer_at", "layer ", len(self.layers), at),
-        ]
+        return [*self.step_slider(step), *_slider("layer_at", "layer ", self.layers, at)]
 
 
-def _layer_name(label: str) -> str:
+def layer_name(label: str) -> str:
     """ "layer 3" or, of an encoder-decoder, "encoder layer 3"."""
     stack, _, number = label.rpartition(" ")
     return f"{stack} layer {number}".strip()
 
 
-def _slider(name: str, label: str, count: int, value: int) -> alt.Parameter:
-    if count < 2:
-        return alt.param(name=name, value=value)
-    return alt.param(name=name, value=value, bind=alt.binding_range(min=0, max=count - 1, step=1, name=label))
+def _slider(name: str, label: str, places: Sequence[str], value: int) -> list[alt.Parameter]:
+    """A slider that counts, and the names of its places, which the book's pages show and say instead."""
+    if len(places) < 2:
+        return [alt.param(name=name, value=value)]
+    bind = alt.binding_range(min=0, max=len(places) - 1, step=1, name=label)
+    return [alt.param(name=name, value=value, bind=bind), alt.param(name=f"{name}_names", value=list(places))]

@@ -3,10 +3,12 @@
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
+
+CHANCE = "by chance"
 
 
-def null_shares(null: pd.DataFrame) -> alt.Chart:
+def null_shares(null: pd.DataFrame) -> alt.LayerChart:
     """Share of all neurons that each rule calls key to some language, beside its two nulls.
 
     Parameters
@@ -21,23 +23,23 @@ def null_shares(null: pd.DataFrame) -> alt.Chart:
     rows = rows.replace({"of": what})
     shown = [name for name in what.values() if name in set(rows["of"])]
     colours = [theme.MEANING_SCORE, theme.BASELINE, theme.UNTRAINED][: len(shown)]
-    bars = (
-        parts.chart_of(rows)
-        .mark_bar()
-        .encode(
-            parts.share_axis(alt.X, "of_all", "share of all neurons"),
-            alt.Y("rule:N", title=None, sort=parts.rules_of(null)),
-            alt.Color("of:N", title="model", scale=alt.Scale(domain=shown, range=colours)),
-            yOffset=alt.YOffset("of:N", sort=shown),
-            tooltip=parts.tips("rule", "of", of_all=".1%"),
-        )
+    base = parts.chart_of(rows).encode(
+        alt.Y("rule:N", title=None, sort=parts.rules_of(null)),
+        parts.share_axis(alt.X, "of_all", "share of all neurons"),
+        tooltip=parts.tips("rule", "of", of_all=".1%"),
     )
-    title = "Neurons that are key to some language"
-    if what["share_untrained"] not in shown:
-        title = alt.Title(title, subtitle="no untrained twin measured")
+    colour = alt.Color("of:N", title=None, scale=alt.Scale(domain=shown, range=colours))
+    shape = alt.Shape("of:N", title=None, scale=alt.Scale(domain=shown, range=["circle", "cross", "diamond"]))
+    of_model = base.transform_filter(f"datum.of == '{shown[0]}'")
+    drawn = alt.layer(
+        of_model.mark_bar(height=3, opacity=0.4).encode(colour),
+        base.mark_point(size=90, opacity=1).encode(colour, shape),
+        of_model.mark_text(dy=-11, color=theme.INK).encode(text=alt.Text("of_all:Q", format=".1%")),
+    )
+    without = "no untrained twin measured" if what["share_untrained"] not in shown else alt.Undefined
     return parts.finish(
-        bars.properties(width="container", height=18 * len(shown) * len(null)),
-        title,
+        drawn.properties(width="container", height=40 * len(null)),
+        alt.Title(titles.null_shares(null), subtitle=without),
         f"Share of neurons called key by each rule: {', '.join(shown)}.",
     )
 
@@ -64,38 +66,56 @@ def region_atlas(counts: pd.DataFrame) -> alt.LayerChart:
         strips, table, asked = parts.language_strips(counts, ["rule"], values, shade, tooltip)
         return parts.finish(
             strips.transform_filter(rule),
-            table.title("Key neurons", name_layer=False),
+            titles.region_atlas(counts),
             f"Share of each layer's neurons that is key to each of {counts.language.nunique()} languages.",
             *rules,
-            *table.sliders()[:1],
+            *table.step_slider(),
             *asked,
+            state=table.state(name_layer=False),
         )
+    title = titles.region_atlas(counts)
     counts = parts.with_names(parts.split_stacks(counts), "language")
-    strips = counts.assign(strip=counts.layer, layer="all", layer_index=0)
+    names = list(dict.fromkeys(counts.language))
+    place = [
+        name for name in ("rule", *parts.stack_keys(counts), "layer", "layer_index", "step") if name in counts
+    ]
+    by_chance = counts.groupby(place, sort=False, dropna=False).expected.mean().reset_index()
+    by_chance = by_chance.assign(language=CHANCE, count=by_chance.expected)
+    rows = pd.concat([counts[[*place, "language", *values]], by_chance])
+    strips = rows.assign(strip=rows.layer, layer="all", layer_index=0)
     keys = ["rule", "language", *parts.stack_keys(counts), "strip"]
     table = parts.SliderTable.pack(strips, keys, values, decimals=4)
     rules, rule = parts.rule_choice(counts)
-    names = list(dict.fromkeys(counts.language))
+    layers = counts.sort_values("layer_index").layer
     base = (
         table.chart()
         .transform_filter(rule)
         .transform_calculate(**{name: table.pick(name) for name in values})
         .encode(
-            parts.layer_axis(counts.sort_values("layer_index").layer, field="strip"),
-            alt.Y("language:N", title=None, sort=names),
+            parts.layer_axis(layers, field="strip"),
+            alt.Y(
+                "language:N",
+                title=None,
+                sort=[*names, CHANCE],
+                axis=alt.Axis(labelExpr=parts.BROKEN_NAME, labelLineHeight=11),
+            ),
         )
     )
+    most = parts.reach_of(counts, ["count"], "rule")
+    pale = f"datum.count < ({most}) / 2"
+    width = parts.PANEL if parts.paired(counts) else "width"
     squares = base.mark_rect(stroke=theme.RULE).encode(
-        parts.shade("share", "share of the layer's neurons", "blues", [0, counts.share.max() or 1], "%"),
-        tooltip=parts.tips("language", "strip", count=",", expected=".1f"),
+        parts.tint("count", "key neurons", theme.MEANING_SCORE, most, ",.0f"),
+        tooltip=parts.tips("language", "strip", count=",.1f", share=".1%", expected=".1f"),
     )
-    chance = base.mark_text(fontSize=9, color="#8a8a8a").encode(text=alt.Text("expected:Q", format=".0f"))
+    numbers = parts.in_squares(base, "count", layers.nunique(), pale, number=",.0f", width=width)
     return parts.finish(
-        parts.by_stack(squares + chance, counts, height=24 * len(names)),
-        table.title("Key neurons (number: by chance)", name_layer=False),
-        f"Share of each layer's neurons that is key to each of {len(names)} languages.",
+        parts.by_stack(squares + numbers, counts, height=24 * (len(names) + 1)),
+        alt.Title(title, subtitle="last row: mean over languages, shuffled"),
+        f"Key neurons of each of {len(names)} languages in each layer, and by chance.",
         *table.sliders(),
         *rules,
+        state=table.state(name_layer=False),
     )
 
 
@@ -126,8 +146,11 @@ def concentration(concentration: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.by_rule(drawn.properties(width=200, height={"step": 18}), rows),
         alt.Title(
-            "First and last tenth of the layers",
-            subtitle=parts.by_language(concentration.language, "95 % intervals · dashed: an even spread"),
+            titles.concentration(concentration),
+            subtitle=parts.by_language(
+                concentration.language,
+                "first and last tenth of the layers · lines: 95 % intervals · dashed: an even spread",
+            ),
         ),
         "Share of each language's key neurons in the outer layers, with an even spread as baseline.",
     )
@@ -152,18 +175,26 @@ def region_overlap(overlap: pd.DataFrame) -> alt.LayerChart:
     # The overlap of a pair is the same either way round; a family has one with itself.
     place = {name: at for at, name in enumerate(names)}
     rows = rows[rows.source.map(place) >= rows.target.map(place)]
-    rules, rule = parts.rule_choice(rows)
+    # By a rule that gives a neuron to one language at most no two regions overlap.
+    sharing = parts.rules_of(rows[rows.jaccard > 0])
+    rules, rule = parts.choice("rule", parts.rules_of(rows), first=next(iter(sharing), None))
     base = parts.chart_of(rows, rule).encode(
         *parts.square_axes(names, "target", "source"),
         tooltip=parts.tips("rule", "source", "target", jaccard=".3f", chance=".3f"),
     )
-    squares = base.mark_rect().encode(parts.diverging("excess", "Jaccard − chance", rows.excess.abs().max()))
+    reach = parts.reach_of(rows, ["excess"], "rule")
+    width = parts.PANEL if parts.paired(rows) else "width"
+    squares = base.mark_rect(stroke=theme.RULE).encode(
+        parts.diverging("excess", "overlap beyond chance", reach, "+.0%")
+    )
     # Two empty regions have no overlap.
-    numbers = base.transform_filter("isValid(datum.jaccard)").mark_text(fontSize=9, color="#111111")
-    chart = squares + numbers.encode(text=alt.Text("jaccard:Q", format=".2f"))
+    known = base.transform_filter("isValid(datum.jaccard)").transform_calculate(percent="100 * datum.jaccard")
+    numbers = parts.in_squares(
+        known, "percent", len(names), f"abs(datum.excess) < ({reach}) / 2", width=width
+    )
     return parts.finish(
-        parts.by_stack(chart, rows, height=parts.HEIGHT),
-        "Overlap of regions (number: Jaccard)",
+        parts.by_stack(squares + numbers, rows, height=parts.HEIGHT),
+        alt.Title(titles.region_overlap(overlap), subtitle="numbers: Jaccard index in percent"),
         f"Heat map of the overlap of {len(names)} languages' regions, beyond chance.",
         *rules,
     )
@@ -179,17 +210,17 @@ def _overlap_strips(rows: pd.DataFrame) -> alt.Chart:
     )
     rules, rule = parts.rule_choice(rows)
     stacks, stack = parts.choice("stack", list(dict.fromkeys(rows["stack"])))
-    shade = parts.diverging("excess", "Jaccard − chance", rows.excess.abs().max())
+    shade = parts.diverging("excess", "overlap beyond chance", str(rows.excess.abs().max()), "+.0%")
     tooltip = parts.tips("rule", jaccard=".3f", chance=".3f")
     numbers = ["excess", "jaccard", "chance"]
     strips, table, asked = parts.language_strips(rows, ["rule", "stack"], numbers, shade, tooltip, "with")
     return parts.finish(
         strips.transform_filter(rule).transform_filter(stack),
-        "Overlap of regions",
+        titles.region_overlap(rows),
         f"Overlap of the regions of {rows.source.nunique()} languages with others, beyond chance.",
         *rules,
         *stacks,
-        *table.sliders()[:1],
+        *table.step_slider(),
         *asked,
     )
 
@@ -213,13 +244,17 @@ def region_agreement(agreement: pd.DataFrame) -> alt.LayerChart:
         alt.Color(
             "language:N",
             scale=theme.language_scale(agreement.language.unique()),
-            legend=None if many else alt.Undefined,
+            title=None,
+            legend=None if many else theme.language_legend(),
         ),
         tooltip=parts.tips("rules", "language", jaccard=".3f", chance=".3f"),
     )
     chance = base.mark_tick(thickness=2, color=theme.BASELINE).encode(alt.X("mean(chance):Q"))
     return parts.finish(
         parts.by_stack(chance + points, rows, height=30 * rows.rules.nunique()),
-        alt.Title("Agreement of the rules", subtitle=parts.by_language(agreement.language, "tick: chance")),
+        alt.Title(
+            titles.region_agreement(agreement),
+            subtitle=parts.by_language(agreement.language, "ticks: chance"),
+        ),
         "Overlap of the regions that every two rules select, for each language, with chance.",
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 _DEPTH = alt.X("depth:Q", title="relative depth (0: first layer, 1: last)", axis=alt.Axis(tickCount=5))
 
@@ -42,7 +42,7 @@ def scores_by_model(
     )
     return parts.finish(
         parts.by_score(drawn, width=190, height={"step": 26}),
-        alt.Title("The two scores, model by model", subtitle=f"{scale} · {parts.LINES}"),
+        alt.Title(titles.scores_by_model(table), subtitle=f"{scale} · all layers together · {parts.LINES}"),
         f"LRDS and SADS of {', '.join(models)}, with 95 % intervals and their null.",
         *kinds,
     )
@@ -82,7 +82,7 @@ def beside_twin(table: pd.DataFrame) -> alt.FacetChart:
     return parts.finish(
         parts.fold(drawn.facet(panels, columns=2).resolve_scale(x="independent")),
         alt.Title(
-            "As measured, and less the untrained twin",
+            titles.beside_twin(table),
             subtitle="lines: 95 % intervals · ticks: untrained twin · a point per training",
         ),
         f"{', '.join(dict.fromkeys(rows.measure))} of {rows.model.nunique()} models as measured, and less "
@@ -111,7 +111,7 @@ def scores_by_depth(similarity: pd.DataFrame, scale: str = "raw", kind: str = "a
     drawn = parts.score_lines(base, _DEPTH, colour, "model", "layer", depth=".2f")
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
-        alt.Title("The two scores, by depth", subtitle=f"{scale} · {parts.BANDS}"),
+        alt.Title(titles.scores_by_depth(table), subtitle=f"{scale} · {parts.BANDS}"),
         f"LRDS and SADS against relative depth in {rows.model.nunique()} models, with 95 % intervals and "
         "the shuffled band.",
     )
@@ -147,7 +147,13 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
             "n_parameters:Q",
             title="parameters (log scale)",
             scale=alt.Scale(type="log", nice=False, padding=20),
-            axis=alt.Axis(format="~s", labelExpr="replace(datum.label, 'G', 'B')", tickCount=5, grid=False),
+            axis=alt.Axis(
+                format="~s",
+                labelExpr="replace(datum.label, 'G', 'B')",
+                tickCount=5,
+                grid=False,
+                labelOverlap=True,
+            ),
         )
     )
     colour = parts.series_colour(rows, "model_type", "type of model")
@@ -164,7 +170,7 @@ def scores_against_size(similarity: pd.DataFrame, scale: str = "raw") -> alt.Fac
     )
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
-        alt.Title("The two scores and the size of the model", subtitle=f"{scale} · {parts.LINES}"),
+        alt.Title(titles.scores_against_size(table), subtitle=f"{scale} · {parts.LINES}"),
         f"LRDS and SADS of {table.model.nunique()} models against their number of parameters, with 95 % "
         "intervals and their null.",
         *kinds,
@@ -189,14 +195,14 @@ def retrieval_by_depth(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerC
     drawn = parts.lines(
         parts.chart_of(rows).encode(alt.Detail("training_seed:N")),
         _DEPTH,
-        alt.Y("accuracy:Q", title="accuracy"),
+        parts.share_axis(alt.Y, "accuracy", "translations found", domainMin=0),
         parts.series_colour(rows, "model"),
         parts.tips("model", "layer", depth=".2f", accuracy=".2f", chance=".3f"),
         null="chance",
     )
     return parts.finish(
         drawn.properties(width="container", height=parts.HEIGHT),
-        alt.Title("Finding the translation, by depth", subtitle=parts.PAIR_BANDS),
+        alt.Title(titles.retrieval_by_depth(rows), subtitle=parts.PAIR_BANDS),
         f"Accuracy of cross-lingual retrieval against relative depth in {rows.model.nunique()} models, "
         "with chance.",
     )

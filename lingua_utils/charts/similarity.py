@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 
 def scores_by_layer(similarity: pd.DataFrame, scale: str = "standardised") -> alt.LayerChart:
@@ -29,7 +29,7 @@ def scores_by_layer(similarity: pd.DataFrame, scale: str = "standardised") -> al
     bands = f"{parts.BANDS} · {parts.LIMITS}" if "limit" in rows else parts.BANDS
     return parts.finish(
         parts.by_stack(chart, rows, height=parts.HEIGHT),
-        alt.Title("The two scores, layer by layer", subtitle=bands),
+        alt.Title(titles.scores_by_layer(similarity, scale), subtitle=bands),
         f"LRDS and SADS in {table.layer_index.nunique()} layers, with 95 % intervals and the shuffled band.",
         *scales,
         *kinds,
@@ -77,7 +77,7 @@ def scores_by_scale(similarity: pd.DataFrame, scales: pd.DataFrame) -> alt.HConc
     return parts.finish(
         chart,
         alt.Title(
-            "The same layers on three scales",
+            titles.scores_by_scale(similarity, scales),
             subtitle="bands: 95 % of SADS, middle half of the language pairs · dashed: null, chance",
         ),
         f"SADS and retrieval on {similarity.scale.nunique()} scales, layer by layer, and the share of the "
@@ -100,7 +100,7 @@ def scores_by_pairs(scores: pd.DataFrame) -> alt.FacetChart:
     drawn = parts.score_lines(parts.chart_of(rows), parts.layer_axis(table.layer), colour, "pairs", "layer")
     return parts.finish(
         parts.by_score(drawn, height=parts.HEIGHT),
-        alt.Title("The two scores, by which languages are compared", subtitle=parts.BANDS),
+        alt.Title(titles.scores_by_pairs(scores), subtitle=parts.BANDS),
         f"LRDS and SADS over {rows.pairs.nunique()} sets of language pairs, layer by layer.",
     )
 
@@ -120,7 +120,7 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
         [name for name in ("stack", "layer", "step") if name in table], list(shares), "part", "share"
     )
     rows["order"] = rows.part.map(list(shares).index)
-    sliders, at_step, title = parts.step_slider(rows, "What the variance goes with")
+    sliders, at_step, state = parts.step_slider(rows)
     colours = alt.Scale(domain=list(shares), range=list(shares.values()))
     bars = (
         parts.chart_of(rows, at_step)
@@ -135,9 +135,10 @@ def variance_shares(variance: pd.DataFrame) -> alt.Chart:
     )
     return parts.finish(
         parts.by_stack(bars, rows, height=260),
-        title,
+        titles.variance_shares(variance),
         "Share of the variance of activations that goes with language, with meaning, and the rest, by layer.",
         *sliders,
+        state=state,
     )
 
 
@@ -162,10 +163,11 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
             rows,
             ["accuracy"],
             shade,
-            "Retrieval of translations",
+            titles.retrieval_map(rows),
             f"Retrieval accuracy of {rows.source.nunique()} languages, layer by layer",
             f"chance {float(rows.chance.iloc[0]):.3g}",
         )
+    title = titles.retrieval_map(rows)
     rows = parts.with_names(rows, "source", "target")
     keys = ["source", "target", "layer", "layer_index", "step"]
     rows = parts.averaged(rows, keys, ["accuracy", "chance"])
@@ -176,22 +178,21 @@ def retrieval_map(retrieval: pd.DataFrame, kind: str = "all") -> alt.LayerChart:
         table.chart()
         .transform_calculate(accuracy=table.pick("accuracy"), times_chance=f"datum.accuracy / {chance}")
         .transform_filter("isValid(datum.accuracy)")
-        .encode(*parts.square_axes(names, "target", "source", "found among the sentences of", "sentence in"))
+        .transform_calculate(percent="100 * datum.accuracy")
+        .encode(*parts.square_axes(names, "target", "source", "looked for in", "sentence in"))
     )
     squares = base.mark_rect().encode(
-        color=parts.shade("accuracy", "accuracy", "viridis", [0, 1]),
-        tooltip=parts.tips("source", "target", accuracy=".2f", times_chance=".1f"),
+        color=parts.shade("accuracy", "translations found", "viridis", [0, 1], "%"),
+        tooltip=parts.tips("source", "target", accuracy=".1%", times_chance=".1f"),
     )
-    # The number in the square is what the colour cannot say exactly; its ink follows the square's lightness.
-    numbers = base.mark_text(fontSize=alt.expr("clamp(width / 28, 6, 10)")).encode(
-        text=alt.Text("accuracy:Q", format=".2f"),
-        color=alt.when("datum.accuracy > 0.6").then(alt.value("#111111")).otherwise(alt.value("#f4f4f4")),
-    )
+    numbers = parts.in_squares(base, "percent", len(names), "datum.accuracy > 0.6", "#111111")
+    means = rows[rows.layer != "all"].groupby("layer", sort=False).accuracy.mean()
     return parts.finish(
         (squares + numbers).properties(width="container", height=320),
-        table.title("Retrieval of translations", subtitle=f"chance {chance:.3g}"),
+        alt.Title(title, subtitle="numbers: percent of the translations"),
         f"Heat map of retrieval accuracy between {len(names)} languages; chance is {chance:.3g}.",
-        *table.sliders(),
+        *table.sliders(means.idxmax()),
+        state=table.state(),
     )
 
 
@@ -213,7 +214,7 @@ def mean_cosines(cosines: pd.DataFrame) -> alt.FacetChart:
             rows,
             ["cosine"],
             parts.shade("cosine", "mean cosine", "viridis", limits),
-            "Mean cosine of sentences",
+            titles.mean_cosines(cosines),
             f"Mean cosine of {rows.source.nunique()} languages with others, layer by layer",
         )
     rows = parts.averaged(parts.with_names(cosines, "source", "target"), keys, list(pairs))
@@ -231,15 +232,16 @@ def mean_cosines(cosines: pd.DataFrame) -> alt.FacetChart:
             parts.shade("cosine", "mean cosine", "viridis", limits),
             parts.tips("source", "target", "pair", cosine=".3f"),
         )
-        .properties(width=200, height=200)
+        .properties(width=190, height=230)
     )
     panels = alt.Facet("pair:N", title=None, sort=list(pairs.values()))
     return parts.finish(
         parts.fold(squares.facet(panels, columns=2)),
-        table.title("Mean cosine of sentences"),
+        titles.mean_cosines(cosines),
         f"Two heat maps of the mean cosine between {len(names)} languages: "
         "translations, and different meanings.",
         *table.sliders(),
+        state=table.state(),
     )
 
 
@@ -256,10 +258,11 @@ def _strips(
     strips, table, asked = parts.language_strips(rows, keys, values, shade, tooltip)
     return parts.finish(
         strips.transform_filter(at_target).transform_filter(of_pair),
-        table.title(title, name_layer=False, **({"subtitle": subtitle} if subtitle else {})),
+        alt.Title(title, subtitle=subtitle),
         f"{description}; by family, or by language.",
         *lists,
         *pairs,
-        *table.sliders()[:1],
+        *table.step_slider(),
         *asked,
+        state=table.state(name_layer=False),
     )

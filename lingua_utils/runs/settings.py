@@ -72,11 +72,15 @@ class RunSettings:
         "default", "whose regions are silenced; default: all of rules", of="ablation"
     )
     silenced_languages: str = _setting("default", "whose regions are silenced; default: all", of="ablation")
-    silenced_sentences: int = _setting(28, "meanings to measure silencing on", at_least=2, of="ablation")
-    n_controls: int = _setting(10, "random regions of each kind beside a region", at_least=1, of="ablation")
+    silenced_sentences: int = _setting(
+        28, "meanings to measure silencing on", at_least=2, of="ablation neurons"
+    )
+    n_controls: int = _setting(
+        10, "random regions of each kind beside a region", at_least=1, of="ablation neurons"
+    )
     doses: str = _setting("0 0.25 0.5 1", "shares of a region that are silenced", of="ablation")
     silence_to: str = _setting(
-        "zero", "what silent neurons are held at", ("zero", "mean"), of="ablation tasks"
+        "zero", "what silent neurons are held at", ("zero", "mean"), of="ablation tasks neurons"
     )
     task: str = _setting("cloze", "what is asked", TASKS, of="accuracy tasks")
     n_items: int = _setting(100, "items per language", at_least=1, of="accuracy tasks")
