@@ -47,7 +47,7 @@ from lingua_utils.charts import theme
 from lingua_utils.charts.evolution import sentence_map
 from lingua_utils.charts.glue import glue
 from lingua_utils.measure import similarity as measure
-from lingua_utils.measure.sums import SCALES
+from lingua_utils.measure.sums import SCALES, halves_of
 from lingua_utils.text.languages import different_script
 
 theme.use()
@@ -122,7 +122,7 @@ assert np.allclose(by_every_pair(few), (fast.lrds, fast.sads), atol=1e-9)
 # A few neurons with large values rule a cosine.
 # So the scores are shown on three scales: **standardised**, each neuron minus its mean over all sentences and divided by its standard deviation over them; **centred**, minus the mean only; and **raw**, as the paper has it.
 # The first leads, and is what every measure takes unless it is told otherwise.
-# A mean and a deviation of few sentences are themselves uncertain and bias the scores; on half of the meanings the bias is twice as large, and so can be taken off.
+# A mean and a deviation of few sentences are themselves uncertain and bias the scores; on half of the meanings, drawn at random, the bias is twice as large, and so can be taken off.
 
 
 # %%
@@ -134,7 +134,7 @@ def in_own_spread(vectors):
 
 def corrected(vectors):
     """Standardised LRDS and SADS, less what they have too much in two halves of the meanings."""
-    parts = vectors, vectors[:, ::2], vectors[:, 1::2]
+    parts = vectors, *(vectors[:, half] for half in halves_of(vectors.shape[1]))
     whole, *halves = (np.array(by_every_pair(in_own_spread(part))) for part in parts)
     return 2 * whole - np.mean(halves, axis=0)
 

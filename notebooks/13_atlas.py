@@ -241,7 +241,6 @@ draw.atlas(parts_of, findings.FOUND) if parts_of else Markdown(
 #
 # A number of one language or of one pair, in one layer of one training, is one of hundreds on this page: of so many some are high by luck, and the highest one chosen from them is so more likely than not.
 # Single languages and pairs have no interval for SADS and LRDS, and are not corrected for the bias of few sentences, as the line over all languages is.
-# That correction compares two halves of the text, every other sentence and the rest; in the lab's text these are two kinds of sentences, so that there the line lies higher than the mean of its languages.
 # Colours compare within a map and its twin's, not from one model to another; and neurons of two models have no common numbers.
 # What goes with what is not seen here, and what causes what even less: for that there are the chapters.
 

@@ -12,7 +12,7 @@ from scipy import stats
 from lingua_utils.measure import similarity
 from lingua_utils.measure.activations import Activations
 from lingua_utils.measure.intervals import simultaneous_limits
-from lingua_utils.measure.sums import SCALES, Compared, Vectors, families_of, sample_of
+from lingua_utils.measure.sums import SCALES, Compared, Vectors, families_of, halves_of, sample_of
 
 SCORES = ["same_language", "same_meaning", "neither"]
 
@@ -242,6 +242,25 @@ def test_few_meanings_do_not_bias_centred_scores():
     assert corrected == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize("scale", ["standardised", "centred"])
+def test_two_kinds_of_sentences_score_alike_in_turn_and_mixed(scale):
+    rng = np.random.default_rng(0)
+    vectors = planted(shape=(4, 120, 64)) + np.resize(0.5 * rng.normal(size=(2, 64)), (120, 64))
+    mixed = [similarity.pair_means(vectors[:, rng.permutation(120)], scale=scale) for _ in range(5)]
+    for score in ("sads", "lrds"):
+        expected = np.mean([getattr(means, score) for means in mixed])
+        in_turn = getattr(similarity.pair_means(vectors, scale=scale), score)
+        assert in_turn == pytest.approx(expected, abs=0.02)
+
+
+@given(st.integers(2, 500))
+def test_halves_are_all_sentences_once_and_as_many_in_each(n_sentences):
+    one, other = halves_of(n_sentences)
+    assert sorted([*one, *other]) == list(range(n_sentences))
+    assert len(one) - len(other) in (0, 1)
+    assert (np.diff(one) > 0).all() and (np.diff(other) > 0).all()
+
+
 def test_the_interval_of_a_score_is_students_t_over_meanings():
     row = similarity.pair_means(planted(shape=(4, 9, 32))).row()
     t = stats.t.ppf(0.975, 8)
@@ -300,7 +319,7 @@ def test_a_scale_is_what_it_says_and_scores_follow(scale, monkeypatch):
     means = similarity.pair_means(vectors, scale=scale)
     expected = double_loop(by_hand(vectors, scale))
     if scale != "raw":
-        halves = [double_loop(by_hand(vectors[:, k::2], scale)) for k in (0, 1)]
+        halves = [double_loop(by_hand(vectors[:, half], scale)) for half in halves_of(8)]
         expected = 2 * expected - np.mean(halves, axis=0)
     np.testing.assert_allclose([getattr(means, name) for name in SCORES], expected, atol=1e-9)
 

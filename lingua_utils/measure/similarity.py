@@ -125,8 +125,8 @@ def pair_means(vectors: Any, pairs: Pairs = None, scale: str = SCALES[0]) -> Pai
 
     Centred and standardised, the means and deviations are estimated from the same few sentences, which moves
     the scores by some k/M: centred SADS of 2 languages × 8 meanings is .05 too high. On half of the meanings
-    the bias is twice as large, so what the halves (every other meaning, and the rest) have too much on
-    average is taken off (Quenouille 1949).
+    the bias is twice as large, so what two halves (:func:`lingua_utils.measure.sums.halves_of`) have too much
+    on average is taken off (Quenouille 1949).
 
     Parameters
     ----------

@@ -299,8 +299,8 @@ class Vectors:
 
     @cached_property
     def halves(self) -> tuple[Vectors, Vectors]:
-        """Every other meaning, and the rest, each with means and deviations of its own."""
-        return tuple(self.select(np.arange(k, self.n_sentences, 2))._rescaled(self.scale) for k in (0, 1))
+        """Two halves of the meanings, each with means and deviations of its own."""
+        return tuple(self.select(half)._rescaled(self.scale) for half in halves_of(self.n_sentences))
 
     @cached_property
     def spread(self) -> np.ndarray:
@@ -428,6 +428,16 @@ class Vectors:
         for layer in self.layers:
             for block in layer.by_neurons():
                 yield (block * weights).astype(np.float32)
+
+
+def halves_of(n_sentences: int) -> list[np.ndarray]:
+    """Positions of two halves of so many sentences, each in ascending order.
+
+    They are drawn at random (seed 0, the same ones at every call), since the order of a text may have a
+    pattern: where two kinds of sentences alternate, every other one is all of one kind.
+    """
+    drawn = np.random.default_rng(0).permutation(n_sentences)
+    return [np.sort(half) for half in np.array_split(drawn, 2)]
 
 
 def check_counts(n_languages: int, n_sentences: int) -> None:
