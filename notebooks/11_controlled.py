@@ -283,7 +283,7 @@ def summary(part, keys=("cell",)):
 controls = summary(long.query("study == 'controls' and outcome in @SHOWN"))
 
 # %% tags=["hide-input"]
-draw.by_cell(controls, "Controls, bridges and their placebos")
+draw.by_cell(controls)
 
 # %% tags=["hide-input"]
 at = controls.set_index(["cell", "outcome"])
@@ -316,7 +316,7 @@ dosed = pd.concat([*(none.assign(series=dial, dose=0) for dial in study.DOSES), 
 )
 
 # %% tags=["hide-input"]
-draw.doses(summary(dosed, ["series", "dose"]), "share of words, or of lines", "Dose and response")
+draw.doses(summary(dosed, ["series", "dose"]), "share of words, or of lines")
 
 # %% tags=["hide-input"]
 slopes = {}
@@ -345,7 +345,7 @@ uneven = uneven.assign(
 imbalance = summary(uneven.replace({"outcome": dict.fromkeys(sides, "bits")}), ["series", "dose"])
 
 # %% tags=["hide-input"]
-draw.doses(imbalance, "share of the first language", "Imbalance")
+draw.doses(imbalance, "share of the first language")
 
 # %% tags=["hide-input"]
 wide = uneven.pivot(index="seed", columns=["outcome", "dose"], values="value")
@@ -376,7 +376,7 @@ onsets = pd.DataFrame(
 shown = ["nothing in common", "bilingual", "switched", "clone", "identical"]
 moving = whole.query("study == 'controls' and cell in @shown")
 moving = moving.melt(["cell", "seed", "step"], SHOWN, "outcome", "value").assign(floor=np.nan)
-draw.timeline(summary(moving, ["cell", "step"]), "Through training")
+draw.timeline(summary(moving, ["cell", "step"]))
 
 # %% tags=["hide-input"]
 later = {}
@@ -412,7 +412,7 @@ start = layers[layers.step == 0].groupby("layer").sads.mean()
 profile = profile.reset_index().assign(floor=lambda table: table.layer.map(start))
 
 # %% tags=["hide-input"]
-draw.profiles(profile, "SADS by layer, with a property of the text switched on")
+draw.profiles(profile)
 
 # %%
 by_run = final.pivot_table(index=["cell", "seed"], columns="layer", values="value")

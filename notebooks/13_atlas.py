@@ -43,7 +43,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lingua_utils.charts import atlas as draw
-from lingua_utils.charts import theme
+from lingua_utils.charts import neurons, theme
 from lingua_utils.charts.glue import glue
 from lingua_utils.measure.sums import FAMILY, OTHERS
 from lingua_utils.runs import Run, collate, findings, sheets
@@ -203,7 +203,7 @@ def treebank(language):
 
 def declaration(language):
     """Where the Declaration stands in all languages."""
-    return "https://www.ohchr.org/en/universal-declaration-of-human-rights"
+    return neurons.DECLARATION
 
 
 # %% tags=["hide-input"]

@@ -53,10 +53,10 @@ CHARTS = {
         "script",
         "order",
     ),
-    "by_cell": lambda: draw.by_cell(rows(**TWO, cell=["clone", "identical"]), "Controls"),
-    "doses": lambda: draw.doses(rows(**TWO, series="overlap", dose=[0.1, 0.2]), "share", "Doses"),
-    "timeline": lambda: draw.timeline(rows(outcome="sads", cell="clone", step=[0, 50]), "Through training"),
-    "profiles": lambda: draw.profiles(rows(cell=["none", "all"], layer=[0, 1]), "By layer"),
+    "by_cell": lambda: draw.by_cell(rows(**TWO, cell=["clone", "identical"])),
+    "doses": lambda: draw.doses(rows(**TWO, series="overlap", dose=[0.1, 0.2]), "share"),
+    "timeline": lambda: draw.timeline(rows(outcome="sads", cell="clone", step=[0, 50])),
+    "profiles": lambda: draw.profiles(rows(cell=["none", "all"], layer=[0, 1])),
     "agreement": lambda: draw.agreement(
         pd.DataFrame({"one": ["sads", "cka"], "other": ["cka", "sads"], "value": [0.4, 0.4]})
     ),
@@ -73,9 +73,9 @@ def test_a_chart_has_a_title_and_a_description_and_compiles(name):
 def test_a_missing_column_and_an_unknown_outcome_are_named():
     table = rows(**TWO, cell=["clone", "identical"])
     with pytest.raises(ValueError, match="no column 'floor'"):
-        draw.by_cell(table.drop(columns="floor"), "Controls")
+        draw.by_cell(table.drop(columns="floor"))
     with pytest.raises(ValueError, match="no outcome 'beauty'; there are sads"):
-        draw.by_cell(table.assign(outcome="beauty"), "Controls")
+        draw.by_cell(table.assign(outcome="beauty"))
 
 
 def test_the_made_up_tables_have_no_column_that_the_study_does_not_write(tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from lingua_utils.charts import parts, theme
+from lingua_utils.charts import parts, theme, titles
 
 OUTCOMES = {
     "sads": "SADS",
@@ -80,7 +80,7 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height={"step": 18}, x="independent"),
-        alt.Title("What each factor does", subtitle="lines: 95 % intervals"),
+        alt.Title(titles.effects(rows), subtitle="high level less low level · lines: 95 % intervals"),
         f"Effects of {rows.term.nunique()} factors and pairs on {rows.outcome.nunique()} outcomes.",
     )
 
@@ -109,12 +109,12 @@ def interaction(table: pd.DataFrame, one: str, other: str) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height=180, y="independent"),
-        alt.Title(f"{one} and {other} together", subtitle="lines: 95 % intervals"),
+        alt.Title(titles.interaction(rows, one, other), subtitle="lines: 95 % intervals"),
         f"Means of outcomes at the levels of {one} and {other}.",
     )
 
 
-def by_cell(table: pd.DataFrame, title: str) -> alt.FacetChart:
+def by_cell(table: pd.DataFrame) -> alt.FacetChart:
     """Outcomes of some cells side by side, beside the floor and the ceiling.
 
     Parameters
@@ -137,12 +137,12 @@ def by_cell(table: pd.DataFrame, title: str) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height={"step": 22}, x="independent"),
-        alt.Title(title, subtitle=LEVELS),
+        alt.Title(titles.by_cell(rows), subtitle=LEVELS),
         f"{rows.outcome.nunique()} outcomes of {rows.cell.nunique()} cells, beside floor and ceiling.",
     )
 
 
-def doses(table: pd.DataFrame, dose: str, title: str) -> alt.FacetChart:
+def doses(table: pd.DataFrame, dose: str) -> alt.FacetChart:
     """Outcomes against a dose, a line for each ``series``, beside the floor and the ceiling.
 
     Parameters
@@ -169,12 +169,12 @@ def doses(table: pd.DataFrame, dose: str, title: str) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height=180, y="independent"),
-        alt.Title(title, subtitle=LEVELS),
+        alt.Title(titles.doses(rows), subtitle=LEVELS),
         f"{rows.outcome.nunique()} outcomes against {dose}, beside the untrained and a clone.",
     )
 
 
-def timeline(table: pd.DataFrame, title: str) -> alt.FacetChart:
+def timeline(table: pd.DataFrame) -> alt.FacetChart:
     """Outcomes through training from the untrained model on, a line for each ``cell``, beside the ceiling.
 
     Parameters
@@ -194,12 +194,12 @@ def timeline(table: pd.DataFrame, title: str) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(alt.layer(_ceiling(base, "y"), drawn), rows, height=180, y="independent"),
-        alt.Title(title, subtitle="bands: 95 % intervals · dashed: a clone, at the end"),
+        alt.Title(titles.timeline(rows), subtitle="bands: 95 % intervals · dashed: a clone, at the end"),
         f"{rows.outcome.nunique()} outcomes of {rows.cell.nunique()} cells at {rows.step.nunique()} steps.",
     )
 
 
-def profiles(table: pd.DataFrame, title: str) -> alt.FacetChart:
+def profiles(table: pd.DataFrame) -> alt.FacetChart:
     """A score in each layer, a panel for each ``cell``, beside the untrained floor.
 
     Parameters
@@ -221,7 +221,7 @@ def profiles(table: pd.DataFrame, title: str) -> alt.FacetChart:
     panels = alt.Facet("cell:N", title=None, sort=list(dict.fromkeys(rows.cell)))
     return parts.finish(
         parts.fold(drawn.properties(width=parts.PANEL, height=140).facet(panels, columns=2)),
-        alt.Title(title, subtitle="bands: 95 % intervals · dashed: untrained"),
+        alt.Title(titles.profiles(rows), subtitle="bands: 95 % intervals · dashed: untrained"),
         f"SADS in each layer of {rows.cell.nunique()} cells.",
     )
 
@@ -240,13 +240,13 @@ def agreement(correlations: pd.DataFrame) -> alt.LayerChart:
     x, y = parts.square_axes(names, "one", "other")
     base = parts.chart_of(rows).encode(x, y)
     squares = base.mark_rect().encode(
-        parts.diverging("value", "rank correlation", 1.0), tooltip=parts.tips("one", "other", value=".2f")
+        parts.diverging("value", "rank correlation", "1"), tooltip=parts.tips("one", "other", value=".2f")
     )
     return parts.finish(
         alt.layer(
             squares, base.mark_text(color="#202020").encode(alt.Text("value:Q", format=".2f"))
         ).properties(width="container", height={"step": 28}),
-        "Do the measures agree?",
+        titles.agreement(rows),
         f"Rank correlations over runs of {', '.join(names)}.",
     )
 

@@ -538,3 +538,79 @@ def differences(families: pd.DataFrame, models: Sequence[str]) -> str:
         f"{models[0]} finds more than {models[1]} in {_counted(more, len(known), 'families')} beyond the "
         f"interval, less in {less}"
     )
+
+
+# Chapter 11
+
+
+def _first_outcome(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table.outcome == table.outcome.iloc[0]]
+
+
+def effects(table: pd.DataFrame) -> str:
+    """What moves the first outcome beyond its interval, the largest first."""
+    rows = _first_outcome(table)
+    moved = rows[(rows.low > 0) | (rows.high < 0)]
+    moved = moved.loc[moved.effect.abs().sort_values(ascending=False, kind="stable").index]
+    told = [
+        f"{row.term} ({row.effect:+.2f}, {row.low:+.2f} to {row.high:+.2f})" for row in moved.itertuples()
+    ]
+    if not told:
+        return f"No factor moves {rows.outcome.iloc[0]} beyond its interval"
+    rest = f"; {len(told) - 3} others by less" if len(told) > 3 else ""
+    return f"{rows.outcome.iloc[0]} is moved by {_join(told[:3])}{rest}"
+
+
+def interaction(table: pd.DataFrame, one: str, other: str) -> str:
+    """What one factor changes at each level of the other."""
+    told = []
+    for level, rows in table.groupby(other, sort=False):
+        first, last = rows.iloc[0], rows.iloc[-1]
+        told.append(f"{last.value - first.value:+.2f} where {other} is {level}")
+    levels = list(dict.fromkeys(table[one]))
+    return f"{table.outcome.iloc[0]}, from {one} {levels[0]} to {levels[-1]}: {_join(told)}"
+
+
+def by_cell(table: pd.DataFrame) -> str:
+    """The cells with the most and the least of the first outcome, and the same untrained."""
+    rows = _first_outcome(table).reset_index(drop=True)
+    told = [
+        f"{row.value:.2f} ({row.cell}; untrained {row.floor:.2f})"
+        for row in (rows.loc[at] for at in _ends(rows.value))
+    ]
+    return f"{rows.outcome.iloc[0]} lies between {told[1]} and {told[0]}"
+
+
+def doses(table: pd.DataFrame) -> str:
+    """From what to what each series goes over its doses, by the first outcome that it has."""
+    told = []
+    for series, rows in table.groupby("series", sort=False):
+        rows = _first_outcome(rows).sort_values("dose", kind="stable")
+        start, end = rows.iloc[0], rows.iloc[-1]
+        told.append(
+            f"{rows.outcome.iloc[0]} from {start.value:.2f} at {start.dose:.0%} to {end.value:.2f} at "
+            f"{end.dose:.0%} ({series})"
+        )
+    return _join(told)
+
+
+def timeline(table: pd.DataFrame) -> str:
+    """Where each cell ends, by the first outcome."""
+    rows = _last(_first_outcome(table)).sort_values("value", ascending=False, kind="stable")
+    told = [f"{row.value:.2f} ({row.cell})" for row in rows.itertuples()]
+    return f"{rows.outcome.iloc[0]} ends at {_join(told)}"
+
+
+def profiles(table: pd.DataFrame) -> str:
+    """In which layer each cell has most."""
+    best = table.loc[table.groupby("cell", sort=False).value.idxmax()]
+    told = [f"{row.layer} ({row.cell}, {row.value:.2f})" for row in best.itertuples()]
+    return f"SADS is highest in layer {_join(told)}"
+
+
+def agreement(rows: pd.DataFrame) -> str:
+    """With what the first outcome goes most, and with what least."""
+    rows = rows[(rows.one == rows.one.iloc[0]) & (rows.other != rows.one.iloc[0])].reset_index(drop=True)
+    most, least = (rows.loc[at] for at in _ends(rows.value))
+    told = [f"{row.other} ({row.value:.2f})" for row in (most, least)]
+    return f"{most.one} goes most with {told[0]}, and least with {told[1]}"
