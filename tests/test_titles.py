@@ -122,6 +122,42 @@ REACH = table(
     ("1", 1, 0.8, 0.02, 1),
     ("1", 1, 0.2, 0.04, 0),
 )
+EFFECTS = table(
+    "outcome term effect low high",
+    ("SADS", "overlap", 0.1, 0.05, 0.15),
+    ("SADS", "order", -0.01, -0.05, 0.03),
+    ("SADS", "bilingual", -0.2, -0.3, -0.1),
+    ("bits", "order", 9.0, 8.0, 10.0),
+)
+TOGETHER = table(
+    "outcome order script value",
+    ("SADS", "SVO", "same", 0.1),
+    ("SADS", "SOV", "same", 0.3),
+    ("SADS", "SVO", "own", 0.2),
+    ("SADS", "SOV", "own", 0.1),
+)
+CELLS = table(
+    "outcome cell step layer value floor",
+    ("SADS", "clone", 8, "0", 0.3, 0.1),
+    ("SADS", "switched", 8, "2", 0.5, 0.0),
+    ("SADS", "switched", 0, "0", 0.9, 0.0),
+    ("bits", "clone", 8, "0", 9.0, 60.0),
+)
+DOSES = table(
+    "outcome series dose value",
+    ("SADS", "words", 0.8, 0.7),
+    ("SADS", "words", 0.0, 0.1),
+    ("bits", "words", 0.0, 30.0),
+    ("bits", "lines", 0.0, 31.0),
+    ("bits", "lines", 0.4, 27.0),
+)
+AGREEING = table(
+    "one other value",
+    ("SADS", "SADS", 1.0),
+    ("SADS", "CKA", 0.9),
+    ("SADS", "transfer", 0.1),
+    ("CKA", "transfer", 0.99),
+)
 
 SAID = {
     "tokens": (
@@ -219,6 +255,32 @@ SAID = {
         titles.retrieval_by_depth(DEPTHS),
         "Translations are found best 30% of the way through a (90%) and 100% of the way through b (7%); "
         "chance 0.5%",
+    ),
+    "effects": (
+        titles.effects(EFFECTS),
+        "SADS is moved by bilingual (-0.20, -0.30 to -0.10) and overlap (+0.10, +0.05 to +0.15)",
+    ),
+    "no effect": (titles.effects(EFFECTS[1:2]), "No factor moves SADS beyond its interval"),
+    "interaction": (
+        titles.interaction(TOGETHER, "order", "script"),
+        "SADS, from order SVO to SOV: +0.20 where script is same and -0.10 where script is own",
+    ),
+    "by cell": (
+        titles.by_cell(CELLS[CELLS.step == 8]),
+        "SADS lies between 0.30 (clone; untrained 0.10) and 0.50 (switched; untrained 0.00)",
+    ),
+    "doses": (
+        titles.doses(DOSES),
+        "SADS from 0.10 at 0% to 0.70 at 80% (words) and bits from 31.00 at 0% to 27.00 at 40% (lines)",
+    ),
+    "timeline": (titles.timeline(CELLS), "SADS ends at 0.50 (switched) and 0.30 (clone)"),
+    "profiles": (
+        titles.profiles(CELLS[(CELLS.step == 8) & (CELLS.outcome == "SADS")]),
+        "SADS is highest in layer 0 (clone, 0.30) and 2 (switched, 0.50)",
+    ),
+    "agreement": (
+        titles.agreement(AGREEING),
+        "SADS goes most with CKA (0.90), and least with transfer (0.10)",
     ),
     "world map": (
         titles.world_map(REACH, "1", "gemma"),
