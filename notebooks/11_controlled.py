@@ -9,6 +9,9 @@
 # %% [markdown]
 # # What makes two languages meet inside a model?
 #
+# ```{glue} answer
+# ```
+#
 # Natural languages cannot be dialled: those that share a script share words too, and those that have much text have it on everything.
 # Invented languages can.
 # Here small models read two languages that differ in what is dialled and in nothing else, in a replicated factorial design with positive and negative controls, and are measured as every other model of the book is.
@@ -41,6 +44,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from lingua_utils.charts import controlled as draw
 from lingua_utils.charts import theme
+from lingua_utils.charts.glue import glue
 from lingua_utils.measure.controlled import effects, fit, onset
 from lingua_utils.measure.intervals import Estimate, rank_correlation
 from lingua_utils.runs import controlled as study
@@ -171,20 +175,33 @@ draw.effects(known)
 
 
 # %% tags=["hide-input"]
+def brief(estimate):
+    """An estimate with its interval, to two decimals."""
+    value, low, high = (round(end, 2) + 0.0 for end in (estimate.value, estimate.low, estimate.high))
+    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
 def effect_of(term, outcome="learned"):
-    """An effect with its interval, in words."""
+    """An effect with its interval."""
     row = known.query("term == @term and outcome == @outcome").iloc[0]
     return Estimate(row.effect, row.low, row.high)
 
 
+def moves(estimate):
+    """What an effect does to its outcome, in a word or two."""
+    return "raise" if estimate.low > 0 else "lower" if estimate.high < 0 else "do not measurably move"
+
+
+NAMES = {"sads": "SADS", "learned": "SADS learned", "translation": "translations chosen (chance 0.25)"}
+pd.DataFrame(
+    {NAMES[name]: [brief(effect_of(factor, name)) for factor in study.FACTORS] for name in NAMES},
+    index=list(study.FACTORS),
+)
+
+# %% tags=["hide-input"]
 Markdown(
-    f"**What we see.** SADS is {runs.sads.mean():.3f} on average, of which {runs.learned.mean():.3f} are learned. On what is learned: "
-    + "; ".join(f"{factor} {effect_of(factor)}" for factor in study.FACTORS)
-    + ". On SADS as it is: "
-    + "; ".join(f"{factor} {effect_of(factor, 'sads')}" for factor in study.FACTORS)
-    + ". On translations chosen (chance 0.25): "
-    + "; ".join(f"{factor} {effect_of(factor, 'translation')}" for factor in study.FACTORS)
-    + ". An interval that holds 0 is a result as well: whatever the factor does, it does less than the interval's ends."
+    f"**What we see.** SADS is {runs.sads.mean():.2f} on average, of which {runs.learned.mean():.2f} are learned; the factors do to it what the table says. "
+    "An interval that holds 0 is a result as well: whatever the factor does, it does less than the interval's ends."
 )
 
 # %% [markdown]
@@ -280,7 +297,10 @@ def summary(part, keys=("cell",)):
     return rows.assign(ceiling=rows.outcome.map(clone))
 
 
-controls = summary(long.query("study == 'controls' and outcome in @SHOWN"))
+in_order = long[long.study == "controls"].sort_values(
+    "cell", key=lambda names: names.map({cell.cell: place for place, cell in enumerate(cells)}), kind="stable"
+)
+controls = summary(in_order.query("outcome in @SHOWN"))
 
 # %% tags=["hide-input"]
 draw.by_cell(controls)
@@ -291,21 +311,23 @@ at = controls.set_index(["cell", "outcome"])
 
 def told(cell, outcome):
     """A control's outcome with its interval, in words."""
-    return Estimate(*at.loc[(cell, outcome), ["value", "low", "high"]])
+    return brief(Estimate(*at.loc[(cell, outcome), ["value", "low", "high"]]))
 
 
 identical = last.loc[("controls", "identical")]
 Markdown(
-    "**What we see.** "
-    + "; ".join(
-        f"{cell}: SADS {told(cell, 'sads')}, translations chosen {told(cell, 'translation')}"
-        for cell in controls.cell.unique()
-    )
-    + f". Between identical languages LRDS is at most {identical.lrds.abs().max():.1e}, as it must be."
+    f"**What we see.** With nothing in common SADS is {told('nothing in common', 'sads')}; a clone, which differs in its letters alone, has {told('clone', 'sads')}. "
+    f"Lines of a sentence and its translation: SADS {told('bilingual', 'sads')} (mispaired {told('bilingual, mispaired', 'sads')}, apart {told('bilingual, apart', 'sads')}), "
+    f"translations chosen {told('bilingual', 'translation')} (mispaired {told('bilingual, mispaired', 'translation')}, apart {told('bilingual, apart', 'translation')}; chance 0.25). "
+    f"Code-switched lines: SADS {told('switched', 'sads')} (mispaired {told('switched, mispaired', 'sads')}), translations chosen {told('switched', 'translation')}. "
+    f"Between identical languages LRDS is at most {identical.lrds.abs().max():.1e}, as it must be."
 )
 
 # %% [markdown]
 # ## How much of it?
+#
+# Common words are the factor that can be dosed; the order of words has no halves.
+# Beside them stand code-switched lines, the bridge that is in every run of the factorial.
 
 # %%
 dosed = long.query("study == 'doses' and outcome in @SHOWN").copy()
@@ -324,10 +346,20 @@ for series, part in dosed.query("outcome == 'sads'").groupby("series"):
     line = stats.linregress(part.dose, part.value - part.floor)
     reach = stats.t.ppf(0.975, len(part) - 2) * line.stderr
     slopes[series] = Estimate(line.slope / 10, (line.slope - reach) / 10, (line.slope + reach) / 10)
+
+
+def at_dose(series, outcome, dose=None):
+    """An outcome at a dose of a series, the highest by default."""
+    part = dosed[(dosed.series == series) & (dosed.outcome == outcome)]
+    values = part.value[part.dose == (part.dose.max() if dose is None else dose)]
+    return brief(Estimate(*mean_with_interval(values.to_numpy())))
+
+
 Markdown(
     "**What we see.** SADS learned for ten points more of "
-    + "; ".join(f"{name}: {slope}" for name, slope in slopes.items())
-    + "."
+    + "; ".join(f"{name}: {brief(slope)}" for name, slope in slopes.items())
+    + f". From no common words to {dosed.dose[dosed.series == 'overlap'].max():.0%} of them, facts transferred go from {at_dose('overlap', 'transfer', 0)} to {at_dose('overlap', 'transfer')} "
+    f"(chance {1 / invented.N_PLACES:.3f}); with code-switched lines they reach {at_dose('switched', 'transfer')}."
 )
 
 # %% [markdown]
@@ -354,7 +386,7 @@ paid = {name: wide[name][shares[-1]] - wide[name][shares[0]] for name in (*sides
 paid = {name: Estimate(*mean_with_interval(change.to_numpy())) for name, change in paid.items()}
 Markdown(
     f"**What we see.** As the first language's share goes from {shares[0]:.0%} to {shares[-1]:.0%}, its bits per sentence change by "
-    f"{paid['bits_first']}, those of the second by {paid['bits_second']}, and SADS by {paid['sads']}."
+    f"{brief(paid['bits_first'])}, those of the second by {brief(paid['bits_second'])}, and SADS by {brief(paid['sads'])}."
 )
 
 # %% [markdown]
@@ -388,7 +420,7 @@ words = {"gain": "the fall of the loss", "transfer": "transfer", "translation": 
 Markdown(
     "**What we see.** In doublings of the step after the onset of SADS (negative: before it): "
     + "; ".join(
-        f"{words[name]} {estimate} ({n} of {total} runs have both)"
+        f"{words[name]} {brief(estimate)} ({n} of {total} runs have both)"
         for name, (estimate, n, total) in later.items()
     )
     + f". SADS has an onset in {onsets.sads.notna().sum()} runs; in {(onsets.sads.notna() & onsets.transfer.isna()).sum()} of these nothing is transferred."
@@ -425,7 +457,20 @@ humps = {
 }
 
 # %% tags=["hide-input"]
-pd.DataFrame(humps, index=list(hump)).T.map(str).reindex(profile.cell.unique())
+pd.DataFrame(humps, index=list(hump)).T.map(brief).reindex(profile.cell.unique())
+
+# %% tags=["hide-input"]
+humped = [cell for cell, sides in humps.items() if all(side.low > 0 for side in sides)]
+Markdown(
+    "**What we see.** "
+    + (
+        f"An inner layer holds more than the first and the last, beyond both intervals, with {', '.join(humped)}."
+        if humped
+        else "With none of the properties, nor with all of them, does an inner layer hold more than the first and the last, beyond both intervals: "
+        "what makes the middle layers of real models the meeting place is not among them, at this size."
+    )
+    + " (The inner layer is the best of those between, which favours it.)"
+)
 
 # %% [markdown]
 # ## Key to a language, or to its letters?
@@ -447,7 +492,7 @@ crossed = {kind: Estimate(*mean_with_interval(values)) for kind, values in share
 # %% tags=["hide-input"]
 Markdown(
     "**What we see.** Overlap of key neurons (Jaccard, less chance) between languages with "
-    + "; ".join(f"{kind}: {estimate}" for kind, estimate in crossed.items())
+    + "; ".join(f"{kind}: {brief(estimate)}" for kind, estimate in crossed.items())
     + "."
 )
 
@@ -468,8 +513,8 @@ with_translation = rank_correlation(runs.sads, runs.translation)
 
 # %% tags=["hide-input"]
 Markdown(
-    f"**What we see.** Over the runs of the factorial SADS goes with retrieval at {rank_correlation(runs.sads, runs.retrieval)}, with CKA at "
-    f"{rank_correlation(runs.sads, runs.cka)}, with transfer at {with_transfer} and with translations chosen at {with_translation} (rank correlations)."
+    f"**What we see.** Over the runs of the factorial SADS goes with translations found at {brief(rank_correlation(runs.sads, runs.retrieval))}, with CKA at "
+    f"{brief(rank_correlation(runs.sads, runs.cka))}, with facts transferred at {brief(with_transfer)} and with translations chosen at {brief(with_translation)} (rank correlations)."
 )
 
 # %% [markdown]
@@ -495,19 +540,41 @@ def verdict(name):
 
 # %% tags=["hide-input"]
 rows = [
-    {"expected": EXPECTED[name], "measured": text, "value": str(estimate), "verdict": verdict(name)}
+    {"expected": EXPECTED[name], "measured": text, "value": brief(estimate), "verdict": verdict(name)}
     for name, (estimate, text) in found.items()
 ]
 display(pd.DataFrame(rows).set_index("expected"))
 
 # %% tags=["hide-input"]
+before = effects(fit(untrained.loc["factorial"].sads, coded)).set_index("term").loc["overlap"]
+order, bilingual = effect_of("order", "sads"), effect_of("bilingual", "translation")
+told_so = [
+    f"**Common words** {moves(effect_of('overlap', 'sads'))} SADS: {brief(effect_of('overlap', 'sads'))}. In untrained models, whose tokens are common too, the effect is "
+    f"{brief(Estimate(before.effect, before.low, before.high))}; on what is learned it is {brief(effect_of('overlap'))}.",
+    f"**Another order of words** and attributes: SADS {brief(order)}, translations found {brief(effect_of('order', 'retrieval'))}.",
+    f"**Lines of a sentence and its translation** {moves(bilingual)} the choice of a translation: {brief(bilingual)}. They {moves(effect_of('bilingual'))} the SADS that is learned: {brief(effect_of('bilingual'))}.",
+    f"**Code-switched lines** bring SADS to {told('switched', 'sads')}, with other words in the place of translations to {told('switched, mispaired', 'sads')}; translations chosen are {told('switched', 'translation')} then (chance 0.25).",
+    f"**Structure alone**, a language beside its copy in other letters: SADS {told('clone', 'sads')}, and {told('nothing in common', 'sads')} between languages with nothing in common.",
+    f"**Facts** cross from language to language {at_dose('overlap', 'transfer')} of the time where {dosed.dose[dosed.series == 'overlap'].max():.0%} of the words are common, and {told('switched', 'transfer')} of the time where lines switch "
+    f"(chance {1 / invented.N_PLACES:.3f}), at SADS of {at_dose('overlap', 'sads')} and {told('switched', 'sads')}.",
+    f"**An imbalance** changes what a sentence costs the smaller language by {brief(paid['bits_second'])} bits, the larger by {brief(paid['bits_first'])}.",
+]
+Markdown("\n".join(f"{number}. {text}" for number, text in enumerate(told_so, start=1)))
+
+# %% tags=["hide-input"]
 against = [EXPECTED[name] for name in found if verdict(name) != "as expected"]
 Markdown(
-    f"**What it says.** Of {len(found)} expectations {len(found) - len(against)} are borne out"
+    f"**What it says.** Of {len(found)} expectations {len(found) - len(against)} {'is' if len(found) - len(against) == 1 else 'are'} borne out"
     + (f"; not borne out: {'; '.join(against)}." if against else ".")
-    + f" Lines of two languages teach to choose translations ({told('bilingual', 'translation')}; chance 0.25), at SADS {told('bilingual', 'sads')}; "
-    f"code-switched lines bring SADS to {told('switched', 'sads')} (mispaired {told('switched, mispaired', 'sads')}), at translations {told('switched', 'translation')}."
 )
+
+# %% tags=["hide-input"]
+answer = Markdown(
+    f"In small models of two invented languages SADS is {told('switched', 'sads')} where lines switch between the languages, {at_dose('overlap', 'sads')} where {dosed.dose[dosed.series == 'overlap'].max():.0%} of the words are common, "
+    f"{told('nothing in common', 'sads')} with nothing in common, and {told('clone', 'sads')} between a language and its copy in other letters. "
+    f"Lines of a sentence and its translation leave it at {told('bilingual', 'sads')}, and teach to choose translations: {told('bilingual', 'translation')}, chance 0.25."
+)
+glue("answer", answer, show=False)
 
 # %% [markdown]
 # ## The numbers
@@ -521,7 +588,7 @@ runs[OUTCOMES].join(signs, on="cell").round(3)
 # The models are tiny, the languages have some hundred words, and a minute of training is no corpus: an effect here says what can be, not how large it is elsewhere.
 # What has no effect at this budget may have one later.
 # Two languages are not a hundred; how many there are is itself a dial, which this study leaves alone.
-# Intervals over two or three seeds are wide, and an effect of a factor is its mean over the levels of the others chosen here.
+# Intervals over three seeds are wide (Student's t; those of shares may reach beyond 0 and 1), and an effect of a factor is its mean over the levels of the others chosen here.
 # Grammar here is one; natural languages differ in what they say, too.
 
 # %% tags=["hide-cell"]

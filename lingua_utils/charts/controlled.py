@@ -62,17 +62,19 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
         ``outcome`` (a key of :data:`OUTCOMES`), ``term``, ``effect``, ``low``, ``high``.
     """
     parts.need(table, ["outcome", "term", "effect", "low", "high"])
-    rows = _named(table).assign(beyond=(table.low > 0) | (table.high < 0))
-    base = parts.chart_of(rows).encode(alt.Y("term:N", title=None, sort=list(dict.fromkeys(rows.term))))
+    beyond = ((table.low > 0) | (table.high < 0)).map({True: "leaves out 0", False: "holds 0"})
+    rows = _named(table).assign(interval=beyond)
+    base, y = parts.chart_of(rows), alt.Y("term:N", title=None, sort=list(dict.fromkeys(rows.term)))
     colour = alt.Color(
-        "beyond:N",
-        title="beyond its interval",
-        scale=alt.Scale(domain=[True, False], range=[theme.MEANING_SCORE, theme.BASELINE]),
+        "interval:N",
+        title="interval",
+        scale=alt.Scale(domain=["leaves out 0", "holds 0"], range=[theme.MEANING_SCORE, theme.BASELINE]),
     )
     drawn = alt.layer(
         parts.zero(base, "x"),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q"), colour),
+        base.mark_rule(strokeWidth=2).encode(y, alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_point(size=60, opacity=1).encode(
+            y,
             alt.X("effect:Q", title="high level less low level"),
             colour,
             tooltip=parts.tips("outcome", "term", effect=".3f", low=".3f", high=".3f"),
@@ -80,7 +82,7 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height={"step": 18}, x="independent"),
-        alt.Title(titles.effects(rows), subtitle="high level less low level · lines: 95 % intervals"),
+        alt.Title(titles.effects(rows), subtitle="lines: 95 % intervals"),
         f"Effects of {rows.term.nunique()} factors and pairs on {rows.outcome.nunique()} outcomes.",
     )
 
@@ -125,12 +127,13 @@ def by_cell(table: pd.DataFrame) -> alt.FacetChart:
     """
     parts.need(table, ["outcome", "cell", "value", "low", "high", "floor", "ceiling"])
     rows = _named(table)
-    base = parts.chart_of(rows).encode(alt.Y("cell:N", title=None, sort=list(dict.fromkeys(rows.cell))))
+    base, y = parts.chart_of(rows), alt.Y("cell:N", title=None, sort=list(dict.fromkeys(rows.cell)))
     drawn = alt.layer(
         _ceiling(base, "x"),
-        base.mark_tick(thickness=3, height=14, color=theme.BASELINE).encode(alt.X("floor:Q")),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        base.mark_tick(thickness=3, height=14, color=theme.BASELINE).encode(y, alt.X("floor:Q")),
+        base.mark_rule(strokeWidth=2).encode(y, alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=60, opacity=1, color=theme.LANGUAGE_SCORE).encode(
+            y,
             alt.X("value:Q", title=None),
             tooltip=parts.tips("outcome", "cell", value=".3f", low=".3f", high=".3f"),
         ),
@@ -260,11 +263,8 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 def _ceiling(base: alt.Chart, channel: str) -> alt.Chart:
     """The clone's level of a panel's outcome, dashed."""
-    # One rule for each panel, so without the axes of the base.
-    plain = base.transform_aggregate(ceiling="mean(ceiling)", groupby=["outcome"])
-    rule = plain.mark_rule(strokeDash=[5, 4], color=theme.MEANING_SCORE)
-    axis = {"x": alt.X, "y": alt.Y}[channel]("ceiling:Q")
-    return rule.encode(**{"x": alt.Undefined, "y": alt.Undefined} | {channel: axis})
+    once = base.transform_aggregate(ceiling="mean(ceiling)", groupby=["outcome"])
+    return once.mark_rule(strokeDash=[5, 4], color=theme.MEANING_SCORE).encode(**{channel: "ceiling:Q"})
 
 
 def _panels(drawn: alt.LayerChart, rows: pd.DataFrame, height, **scales: str) -> alt.FacetChart:

@@ -547,6 +547,11 @@ def _first_outcome(table: pd.DataFrame) -> pd.DataFrame:
     return table[table.outcome == table.outcome.iloc[0]]
 
 
+def _begun(text: str) -> str:
+    """With a capital, as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
 def effects(table: pd.DataFrame) -> str:
     """What moves the first outcome beyond its interval, the largest first."""
     rows = _first_outcome(table)
@@ -558,17 +563,16 @@ def effects(table: pd.DataFrame) -> str:
     if not told:
         return f"No factor moves {rows.outcome.iloc[0]} beyond its interval"
     rest = f"; {len(told) - 3} others by less" if len(told) > 3 else ""
-    return f"{rows.outcome.iloc[0]} is moved by {_join(told[:3])}{rest}"
+    return f"{_begun(rows.outcome.iloc[0])} is moved by {_join(told[:3])}{rest}"
 
 
 def interaction(table: pd.DataFrame, one: str, other: str) -> str:
     """What one factor changes at each level of the other."""
-    told = []
-    for level, rows in table.groupby(other, sort=False):
-        first, last = rows.iloc[0], rows.iloc[-1]
-        told.append(f"{last.value - first.value:+.2f} where {other} is {level}")
-    levels = list(dict.fromkeys(table[one]))
-    return f"{table.outcome.iloc[0]}, from {one} {levels[0]} to {levels[-1]}: {_join(told)}"
+    low, *_, high = dict.fromkeys(table[one])
+    values = table.pivot(index=other, columns=one, values="value")
+    changes = (values[high] - values[low])[list(dict.fromkeys(table[other]))]
+    told = [f"{change:+.2f} where {other} is {level}" for level, change in changes.items()]
+    return f"{_begun(table.outcome.iloc[0])}, from {one} {low} to {high}: {_join(told)}"
 
 
 def by_cell(table: pd.DataFrame) -> str:
@@ -578,7 +582,7 @@ def by_cell(table: pd.DataFrame) -> str:
         f"{row.value:.2f} ({row.cell}; untrained {row.floor:.2f})"
         for row in (rows.loc[at] for at in _ends(rows.value))
     ]
-    return f"{rows.outcome.iloc[0]} lies between {told[1]} and {told[0]}"
+    return f"{_begun(rows.outcome.iloc[0])} lies between {told[1]} and {told[0]}"
 
 
 def doses(table: pd.DataFrame) -> str:
@@ -591,14 +595,14 @@ def doses(table: pd.DataFrame) -> str:
             f"{rows.outcome.iloc[0]} from {start.value:.2f} at {start.dose:.0%} to {end.value:.2f} at "
             f"{end.dose:.0%} ({series})"
         )
-    return _join(told)
+    return _begun(_join(told))
 
 
 def timeline(table: pd.DataFrame) -> str:
     """Where each cell ends, by the first outcome."""
     rows = _last(_first_outcome(table)).sort_values("value", ascending=False, kind="stable")
     told = [f"{row.value:.2f} ({row.cell})" for row in rows.itertuples()]
-    return f"{rows.outcome.iloc[0]} ends at {_join(told)}"
+    return f"{_begun(rows.outcome.iloc[0])} ends at {_join(told)}"
 
 
 def profiles(table: pd.DataFrame) -> str:
@@ -613,4 +617,4 @@ def agreement(rows: pd.DataFrame) -> str:
     rows = rows[(rows.one == rows.one.iloc[0]) & (rows.other != rows.one.iloc[0])].reset_index(drop=True)
     most, least = (rows.loc[at] for at in _ends(rows.value))
     told = [f"{row.other} ({row.value:.2f})" for row in (most, least)]
-    return f"{most.one} goes most with {told[0]}, and least with {told[1]}"
+    return f"{_begun(most.one)} goes most with {told[0]}, and least with {told[1]}"
