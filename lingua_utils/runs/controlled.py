@@ -240,10 +240,11 @@ def collect(cells: Sequence[Cell], results: Path, to: Path) -> Path:
             whole = pd.concat(parts, ignore_index=True)
             shorter = whole.select_dtypes("float64").columns
             whole.astype(dict.fromkeys(shorter, "float32")).to_parquet(
-                temporary / f"{name}.parquet", index=False
+                temporary / f"{name}.parquet", index=False, compression="zstd"
             )
         records = [json.loads((results / folder_of(cell) / MANIFEST).read_text()) for cell in cells]
-        (temporary / RECORDS).write_text(json.dumps(records, indent=1) + "\n")
+        text = ",\n".join(map(json.dumps, records))
+        (temporary / RECORDS).write_text(f"[\n{text}\n]\n")
     return to / "controlled"
 
 
