@@ -113,6 +113,11 @@ def answers(task):
 
 
 # %% tags=["hide-input"]
+if set(languages) != set(run.corpus().languages):
+    named = ", ".join(map(theme.language_name, languages))
+    display(Markdown(f"The task is not told in all languages of the corpus; it is asked in {named}."))
+
+# %% tags=["hide-input"]
 for task in tasks_asked if asked.task != "xstorycloze" else ():
     items = measure.items_of(task, languages, n_items=asked.n_items, seed=run.seed)
     assert items.groupby("item").answer.nunique().eq(1).all()  # the same choice is right in every language

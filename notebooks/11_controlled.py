@@ -16,11 +16,16 @@
 # Invented languages can.
 # Here small models read two languages that differ in what is dialled and in nothing else, in a replicated factorial design with positive and negative controls, and are measured as every other model of the book is.
 #
+# <details>
+# <summary>Reads, writes, costs</summary>
+#
 # | | |
 # |---|---|
 # | **Reads** | the tables of the study on invented languages: `book/published/controlled` |
 # | **Writes** | nothing |
 # | **Costs** | seconds; the study itself, `make study`, some two hours on two cores |
+#
+# </details>
 
 # %% tags=["remove-cell"]
 # On Colab: install the package beside Colab's own torch.
@@ -297,6 +302,7 @@ def summary(part, keys=("cell",)):
     return rows.assign(ceiling=rows.outcome.map(clone))
 
 
+# %%
 in_order = long[long.study == "controls"].sort_values(
     "cell", key=lambda names: names.map({cell.cell: place for place, cell in enumerate(cells)}), kind="stable"
 )

@@ -1,5 +1,9 @@
 """The chapter on invented languages, on made-up tables of the whole study, and its charts."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import fake_study
 import pandas as pd
 import pytest
@@ -9,6 +13,8 @@ from in_process import run_notebook
 from lingua_utils.charts import controlled as draw
 from lingua_utils.measure import controlled as measure
 from lingua_utils.runs import controlled as study
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +37,17 @@ def test_the_chapter_finds_what_was_put_into_the_tables(chapter):
 
 def test_the_power_that_the_chapter_shows_is_enough(chapter):
     assert chapter["power"] >= 0.8 and 0.03 <= chapter["false"] <= 0.07
+
+
+def test_the_published_tables_hold_every_cell_of_the_sheet_at_every_checkpoint():
+    folder = study.published(ROOT / "book/published")
+    records, cells = json.loads((folder / study.RECORDS).read_text()), study.read_sheet(ROOT / study.SHEET)
+    assert [measure.Cell(**{key: record[key] for key in asdict(cells[0])}) for record in records] == cells
+    outcomes = pd.read_parquet(folder / "outcomes.parquet")
+    steps = outcomes.groupby(["study", "cell", "seed"]).step.apply(tuple)
+    assert {cell: steps[cell.study, cell.cell, cell.seed] for cell in cells} == {
+        cell: cell.checkpoints for cell in cells
+    }
 
 
 def test_tables_that_are_missing_are_named_with_the_way_to_make_them(tmp_path):

@@ -87,6 +87,14 @@ def test_a_stage_shows_plain_code_beside_the_fast_and_makes_its_tables(name):
     assert any("run.table" in source for source in code)
 
 
+@pytest.mark.parametrize("name", ["01_corpus", *STAGES])
+def test_a_stage_reads_invented_languages_as_any_others(name, small_run, tmp_path):
+    quick = {"silenced_rules": "calibrated", "n_controls": 1, "doses": "0 1", "silenced_sentences": 4}
+    quick |= {"n_items": 4, "silenced": False}
+    executed = small_run(name, tmp_path, corpus="invented:overlap=0.5,order=SVO/SOV", **quick)
+    assert executed.names["run"].corpus().languages == ("qaa_Latn", "qab_Grek")
+
+
 def test_changing_the_rule_in_the_chapter_on_regions_changes_its_tables_and_figures(small_book, tmp_path):
     notebook = nbformat.read(ROOT / "notebooks/05_regions.ipynb", as_version=4)
     (cell,) = (cell for cell in notebook.cells if cell.source.startswith("chosen = "))

@@ -25,7 +25,7 @@ import pandas as pd
 from lingua_utils.measure.ablation import silence
 from lingua_utils.measure.intervals import effective_trials, wilson
 from lingua_utils.models.loading import LoadedModel
-from lingua_utils.text.languages import LANGUAGES, check_languages, get_language
+from lingua_utils.text.languages import DEFAULT_LANGUAGES, LANGUAGES, check_languages, get_language
 from lingua_utils.text.world import Clause, World, clause_text, parallel_sentences, render
 
 METRICS = ("acc", "acc_bytes")
@@ -204,8 +204,14 @@ def accuracy(
 
 
 def languages_of(task: str, languages: Sequence[str]) -> tuple[str, ...]:
-    """Those of some languages that a task has."""
-    return tuple(code for code in languages if task != "xstorycloze" or get_language(code).xstory_cloze)
+    """Those of some languages that a task has.
+
+    The tasks about the world are told in the languages of the table; of a corpus that has none of these, such
+    as an invented one, the default ten are asked.
+    """
+    if task == "xstorycloze":
+        return tuple(code for code in languages if get_language(code).xstory_cloze)
+    return tuple(code for code in languages if code in LANGUAGES) or DEFAULT_LANGUAGES
 
 
 def accuracy_table(harness: Harness, correct: np.ndarray) -> pd.DataFrame:
