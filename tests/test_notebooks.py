@@ -92,7 +92,8 @@ def test_a_stage_reads_invented_languages_as_any_others(name, small_run, tmp_pat
     quick = {"silenced_rules": "calibrated", "n_controls": 1, "doses": "0 1", "silenced_sentences": 4}
     quick |= {"n_items": 4, "silenced": False}
     executed = small_run(name, tmp_path, corpus="invented:overlap=0.5,order=SVO/SOV", **quick)
-    assert executed.names["run"].corpus().languages == ("qaa_Latn", "qab_Grek")
+    text = executed.names["text"] if name == "01_corpus" else executed.names["run"].corpus()
+    assert text.languages == ("qaa_Latn", "qab_Grek")
 
 
 def test_changing_the_rule_in_the_chapter_on_regions_changes_its_tables_and_figures(small_book, tmp_path):
