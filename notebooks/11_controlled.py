@@ -138,7 +138,7 @@ assert np.array_equal(products.T @ products, 16 * np.eye(15))  # no term is mixe
 draw.design(signs, study.FACTORS)
 
 # %% [markdown]
-# Each run gives one number for each outcome, at its last step: standardised SADS in the middle layer, how much of it was learned (an untrained model has some too, where words are common), the share of translations found there, facts told in one language and asked in the other, translations chosen among sentences with another agent or patient, bits per sentence.
+# Each run gives one number for each outcome, at its last step: standardised SADS in the middle layer, how much of it was learned (an untrained model has some too, where words are common), the share of translations found there, facts told in one language and asked in the other, translations chosen among sentences with another agent or patient, bits per sentence, the step at which the loss is halfway down (by a fitted sigmoid), the share of neurons that are key to a language, and how many of these lie in the outer layers.
 
 # %%
 whole = pd.read_parquet(tables / "outcomes.parquet").query("study != 'crossed'")
@@ -146,6 +146,16 @@ key = ["study", "cell", "seed"]
 last = whole[whole.step == whole.groupby(key).step.transform("max")].set_index(key).sort_index()
 untrained = whole[whole.step == 0].set_index(key).sort_index()
 last["learned"] = last.sads - untrained.sads  # what common words alone give, before any training, taken off
+
+
+# %%
+def halfway_down(run):
+    """Doublings of the step at which the loss of a run is halfway down."""
+    return np.log2(onset(run.step, -run.bits, least=1.0))
+
+
+in_time = whole.sort_values("step").groupby(key)[["step", "bits"]]
+last["halfway"] = in_time.apply(halfway_down)
 runs = last.loc["factorial"]
 coded = signs.loc[runs.index.get_level_values("cell")]
 
@@ -170,6 +180,7 @@ OUTCOMES = [
     "transfer",
     "translation",
     "bits",
+    "halfway",
     "region",
     "region_outer",
 ]

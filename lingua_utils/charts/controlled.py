@@ -15,6 +15,7 @@ OUTCOMES = {
     "transfer": "facts transferred",
     "translation": "translations chosen",
     "bits": "bits per sentence",
+    "halfway": "loss halfway down (log₂ step)",
     "region": "key neurons",
     "region_outer": "of these in the outer layers",
     "sads_best": "SADS, best layer",
