@@ -256,6 +256,16 @@ def test_of_the_map_only_the_books_own_text_is_published():
     assert len(collate._shortened("similarity", frame)) == 3
 
 
+def test_of_key_neurons_those_of_the_leading_rule_in_few_languages_are_published():
+    codes = ["eng_Latn", *(f"q{a}{b}_Latn" for a in "ab" for b in "abcdefghijklmnopqrst")]
+    frame = pd.DataFrame(
+        {"language": codes, "rule": "distinctive", "corpus": "udhr", "languages": "all", "neuron": 7}
+    ).assign(model_id="a", revision="main", training_seed=0)
+    few = frame[:2].assign(corpus="pud", rule=["distinctive", "zscore"])
+    short = collate._shortened("region_neurons", pd.concat([frame, few]))
+    assert list(short.corpus) == ["pud"] and list(short.rule) == ["distinctive"]
+
+
 # ---- what came of it --------------------------------------------------------------------------------------
 
 

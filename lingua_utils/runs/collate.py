@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lingua_utils import files, hub
-from lingua_utils.measure.sums import OTHERS
+from lingua_utils.measure.regions import RULES
+from lingua_utils.measure.sums import ALL_PAIRS, OTHERS
 from lingua_utils.models.recipes import lab_folder
 from lingua_utils.runs import sheets
 from lingua_utils.runs.run import MANIFEST, read_manifest
@@ -260,9 +261,16 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
 
 
 def _shortened(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with no more digits than it is read with; of the map the book's own text, which is drawn."""
+    """A table with no more digits than it is read with, and no more rows than are drawn.
+
+    Of the map that is the book's own text; of key neurons those of the leading rule, where they are told of
+    few languages.
+    """
     if table == "projection":
         frame = frame[frame.corpus.isin(GENERATED)]
+    if table == "region_neurons":
+        n_languages = frame.groupby([*WHICH_MODEL, "corpus", "languages"]).language.transform("nunique")
+        frame = frame[(frame.rule == next(iter(RULES))) & (n_languages <= ALL_PAIRS)]
     digits = "float16" if table in ("projection", "cosines") else "float32"
     small = frame.astype({name: digits for name in frame.select_dtypes("float64")})
     for name in (name for name in small if name.endswith("_draws")):
