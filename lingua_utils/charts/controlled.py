@@ -9,16 +9,16 @@ from lingua_utils.charts import parts, theme, titles
 
 OUTCOMES = {
     "sads": "SADS",
+    "sads_best": "SADS, best layer",
     "learned": "SADS learned",
     "retrieval": "translations found",
     "lrds": "LRDS",
     "transfer": "facts transferred",
     "translation": "translations chosen",
     "bits": "bits per sentence",
-    "halfway": "loss halfway down (log₂ step)",
+    "nearly_down": "loss nine tenths down (log₂ step)",
     "region": "key neurons",
     "region_outer": "of these in the outer layers",
-    "sads_best": "SADS, best layer",
     "mutual": "mutual neighbours",
     "cka": "CKA",
 }
@@ -60,9 +60,10 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     Parameters
     ----------
     table : DataFrame
-        ``outcome`` (a key of :data:`OUTCOMES`), ``term``, ``effect``, ``low``, ``high``.
+        ``outcome`` (a key of :data:`OUTCOMES`), ``term``, ``effect``, ``low``, ``high``; ``floor`` (the same
+        before training) and ``ceiling`` (what a clone has more than languages with nothing in common).
     """
-    parts.need(table, ["outcome", "term", "effect", "low", "high"])
+    parts.need(table, ["outcome", "term", "effect", "low", "high", "floor", "ceiling"])
     beyond = ((table.low > 0) | (table.high < 0)).map({True: "leaves out 0", False: "holds 0"})
     rows = _named(table).assign(interval=beyond)
     base, y = parts.chart_of(rows), alt.Y("term:N", title=None, sort=list(dict.fromkeys(rows.term)))
@@ -73,6 +74,8 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     )
     drawn = alt.layer(
         parts.zero(base, "x"),
+        _ceiling(base, "x"),
+        base.mark_tick(thickness=3, height=10, color=theme.BASELINE).encode(y, alt.X("floor:Q")),
         base.mark_rule(strokeWidth=2).encode(y, alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_point(size=60, opacity=1).encode(
             y,
@@ -83,7 +86,7 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height={"step": 18}, x="independent"),
-        alt.Title(titles.effects(rows), subtitle="lines: 95 % intervals"),
+        alt.Title(titles.effects(rows), subtitle=LEVELS),
         f"Effects of {rows.term.nunique()} factors and pairs on {rows.outcome.nunique()} outcomes.",
     )
 
@@ -94,14 +97,18 @@ def interaction(table: pd.DataFrame, one: str, other: str) -> alt.FacetChart:
     Parameters
     ----------
     table : DataFrame
-        ``outcome``, the columns ``one`` and ``other`` with levels as text, ``value``, ``low``, ``high``.
+        ``outcome``, the columns ``one`` and ``other`` with levels as text, ``value``, ``low``, ``high``, and
+        ``ceiling``; where it is known, also ``floor``.
     """
-    parts.need(table, ["outcome", one, other, "value", "low", "high"])
+    parts.need(table, ["outcome", one, other, "value", "low", "high", "ceiling"])
     rows = _named(table)
     x = alt.X(f"{one}:N", title=one, sort=list(dict.fromkeys(rows[one])), axis=alt.Axis(labelAngle=0))
     colour = parts.series_colour(rows, other)
     base = parts.chart_of(rows)
+    floor = base.mark_line(color=theme.BASELINE).encode(x, alt.Y("floor:Q"), alt.Detail(f"{other}:N"))
     drawn = alt.layer(
+        _ceiling(base, "y"),
+        *([floor] if "floor" in rows else []),
         base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_line(point=True).encode(
             x,
@@ -112,7 +119,7 @@ def interaction(table: pd.DataFrame, one: str, other: str) -> alt.FacetChart:
     )
     return parts.finish(
         _panels(drawn, rows, height=180, y="independent"),
-        alt.Title(titles.interaction(rows, one, other), subtitle="lines: 95 % intervals"),
+        alt.Title(titles.interaction(rows, one, other), subtitle=LEVELS),
         f"Means of outcomes at the levels of {one} and {other}.",
     )
 
@@ -135,7 +142,7 @@ def by_cell(table: pd.DataFrame) -> alt.FacetChart:
         base.mark_rule(strokeWidth=2).encode(y, alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=60, opacity=1, color=theme.LANGUAGE_SCORE).encode(
             y,
-            alt.X("value:Q", title=None),
+            alt.X("value:Q", title=None, scale=alt.Scale(zero=False)),
             tooltip=parts.tips("outcome", "cell", value=".3f", low=".3f", high=".3f"),
         ),
     )
@@ -166,7 +173,7 @@ def doses(table: pd.DataFrame, dose: str) -> alt.FacetChart:
         base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_line(point=True).encode(
             x,
-            alt.Y("value:Q", title=None),
+            alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
             colour,
             tooltip=parts.tips("outcome", "series", dose=".2f", value=".3f", low=".3f", high=".3f"),
         ),
@@ -209,9 +216,9 @@ def profiles(table: pd.DataFrame) -> alt.FacetChart:
     Parameters
     ----------
     table : DataFrame
-        ``cell``, ``layer``, ``value``, ``low``, ``high``, ``floor``.
+        ``cell``, ``layer``, ``value``, ``low``, ``high``, ``floor``, ``ceiling``.
     """
-    parts.need(table, ["cell", "layer", "value", "low", "high", "floor"])
+    parts.need(table, ["cell", "layer", "value", "low", "high", "floor", "ceiling"])
     rows = table.astype({"layer": str})
     base = parts.chart_of(rows)
     drawn = parts.lines(
@@ -224,8 +231,12 @@ def profiles(table: pd.DataFrame) -> alt.FacetChart:
     )
     panels = alt.Facet("cell:N", title=None, sort=list(dict.fromkeys(rows.cell)))
     return parts.finish(
-        parts.fold(drawn.properties(width=parts.PANEL, height=140).facet(panels, columns=2)),
-        alt.Title(titles.profiles(rows), subtitle="bands: 95 % intervals · dashed: untrained"),
+        parts.fold(
+            alt.layer(_ceiling(base, "y", "cell"), drawn)
+            .properties(width=parts.PANEL, height=140)
+            .facet(panels, columns=2)
+        ),
+        alt.Title(titles.profiles(rows), subtitle="bands: 95 % intervals · dashed: untrained; blue: a clone"),
         f"SADS in each layer of {rows.cell.nunique()} cells.",
     )
 
@@ -262,9 +273,9 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(outcome=table.outcome.map(OUTCOMES))
 
 
-def _ceiling(base: alt.Chart, channel: str) -> alt.Chart:
-    """The clone's level of a panel's outcome, dashed."""
-    once = base.transform_aggregate(ceiling="mean(ceiling)", groupby=["outcome"])
+def _ceiling(base: alt.Chart, channel: str, panel: str = "outcome") -> alt.Chart:
+    """The clone's level in a panel, dashed."""
+    once = base.transform_aggregate(ceiling="mean(ceiling)", groupby=[panel])
     return once.mark_rule(strokeDash=[5, 4], color=theme.MEANING_SCORE).encode(**{channel: "ceiling:Q"})
 
 

@@ -258,7 +258,9 @@ def published(folder: str | Path = "book/published") -> Path:
     """
     found = files.find(Path(folder) / "controlled")
     if not (found / RECORDS).is_file():
-        raise FileNotFoundError(f"no tables of the study in {found}: `make study` runs it, in some two hours")
+        raise FileNotFoundError(
+            f"no tables of the study in {found}: `make study` runs it, in an hour and a half"
+        )
     return found
 
 
