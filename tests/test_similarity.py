@@ -406,6 +406,35 @@ def test_a_kind_is_measured_as_if_the_corpus_held_nothing_else():
         assert similarity.pair_means(vectors, scale=scale).row() == pytest.approx(alone.row(), abs=1e-9)
 
 
+def test_sentences_chosen_from_chosen_ones_are_of_those():
+    vectors = Vectors.of(planted(shape=(3, 8, 12)), scale="raw")
+    twice = vectors.select([7, 5, 2]).select([2, 0])
+    np.testing.assert_array_equal(np.asarray(twice), np.asarray(vectors)[:, [2, 7]])
+
+
+@pytest.mark.parametrize("n_languages", [3, 31])
+def test_every_measure_of_several_layers_is_that_of_their_vectors_concatenated(n_languages):
+    layers = [planted(shape=(n_languages, 9, width), noise=2, seed=width) for width in (8, 24)]
+    together = dict(Activations.from_array(layers).by_layer())["all"]
+    wide = np.concatenate(layers, axis=-1)
+    for measure in (similarity.mean_cosines, similarity.principal_plane, similarity.retrieval):
+        found, expected = measure(together), measure(wide)
+        for column in found.select_dtypes(float):
+            np.testing.assert_allclose(found[column], expected[column], atol=1e-5)
+    found, expected = (similarity.sums_of_squares(vectors) for vectors in (together, wide))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    null, expected = (similarity.permutation_null(vectors, 5) for vectors in (together, wide))
+    np.testing.assert_allclose([null.lrds, null.sads], [expected.lrds, expected.sads], atol=1e-5)
+
+
+def test_a_neuron_that_is_always_zero_stays_zero_on_a_scale():
+    vectors = planted(shape=(3, 8, 5))
+    vectors[:, :, 2] = 0
+    for scale in SCALES:
+        scaled = np.asarray(Vectors.of(vectors, scale=scale))
+        np.testing.assert_allclose(scaled, by_hand(vectors, scale), atol=1e-9)
+
+
 # ---- chosen pairs of languages --------------------------------------------------------------------------
 
 
@@ -502,6 +531,29 @@ def test_pairs_that_choose_nothing_or_not_both_ways_are_refused(pairs, message):
         similarity.pair_means(planted(shape=(4, 6, 9)), pairs=pairs)
 
 
+def test_the_same_vectors_answer_for_each_choice_of_pairs():
+    vectors = Vectors.of(planted(shape=(4, 6, 9)), scale="raw")
+    for pairs in ([(0, 3), (1, 2), (2, 3)], [(0, 2), (0, 3), (1, 3)]):
+        chosen = np.zeros((4, 4), dtype=bool)
+        for one, other in pairs:
+            chosen[one, other] = chosen[other, one] = True
+        means = similarity.pair_means(vectors, pairs=chosen, scale="raw")
+        expected = chosen_loop(np.asarray(vectors), chosen)
+        np.testing.assert_allclose([getattr(means, name) for name in SCORES], expected, atol=1e-9)
+
+
+def test_the_null_leaves_out_languages_that_are_in_no_pair():
+    vectors = planted(shape=(3, 2, 16))
+    chosen = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], dtype=bool)
+    orders = list(itertools.permutations(range(3)))
+    possible = [
+        raw_means(np.stack([vectors[list(one), 0], vectors[list(other), 1]], axis=1), pairs=chosen).lrds
+        for one, other in itertools.product(orders, orders)
+    ]
+    null = similarity.permutation_null(vectors, 30, pairs=chosen, scale="raw")
+    assert np.abs(null.lrds[:, None] - np.array(possible)).min(axis=1).max() < 1e-5
+
+
 # ---- null -----------------------------------------------------------------------------------------------
 
 
@@ -564,6 +616,44 @@ def test_limits_hold_for_all_layers_and_checkpoints_of_a_grid_together():
         np.testing.assert_allclose(grid.sads_null_limit, expected)
     assert (similarity.with_limits(table, ["model", "step"]).lrds_null_limit != found.lrds_null_limit).any()
     assert (found.sads_null_limit > found.sads_null_high).all()
+
+
+def test_a_row_of_the_null_has_the_mean_and_the_central_95_in_100():
+    draws = np.arange(201.0) ** 2
+    row = similarity.Null(lrds=draws, sads=-draws).row()
+    assert row == pytest.approx(
+        {
+            "lrds_null": draws.mean(),
+            "lrds_null_low": 5**2,
+            "lrds_null_high": 195**2,
+            "sads_null": -draws.mean(),
+            "sads_null_low": -(195**2),
+            "sads_null_high": -(5**2),
+        }
+    )
+
+
+def test_of_many_meanings_the_null_draws_some_by_the_seed_and_none_twice(monkeypatch):
+    drawn, select = [], Vectors.select
+    monkeypatch.setattr("lingua_utils.measure.similarity.N_SHUFFLED", 20)
+    monkeypatch.setattr(Vectors, "select", lambda self, some: drawn.append(set(some)) or select(self, some))
+    for seed in (1, 1, 2):
+        similarity.permutation_null(planted(shape=(2, 30, 8)), 2, seed, scale="raw")
+    one, again, other = drawn
+    assert len(one) == 20 and one == again and one != other
+
+
+@pytest.mark.parametrize(("n_languages", "expected"), [(10, 100), (20, 50), (101, 20)])
+def test_the_more_sentences_the_fewer_permutations_down_to_twenty(n_languages, expected):
+    null = similarity.permutation_null(planted(shape=(n_languages, 200, 2)), scale="raw")
+    assert len(null.sads) == len(null.lrds) == expected
+
+
+def test_rows_without_a_kind_have_limits_too():
+    null = similarity.permutation_null(planted(shape=(3, 10, 8)), 30)
+    table = pd.DataFrame([{"kind": kind, "scale": "raw"} | null.draws() for kind in ("all", None)])
+    all_kinds, none = similarity.with_limits(table).sads_null_limit
+    assert none == all_kinds == pytest.approx(simultaneous_limits(null.sads), abs=1e-6)
 
 
 # ---- variance, mean cosines -------------------------------------------------------------------------------
@@ -767,3 +857,19 @@ def test_texts_of_different_length_compare_at_one_size_of_gallery():
 def test_a_gallery_of_one_is_refused():
     with pytest.raises(ValueError, match="gallery=1"):
         similarity.retrieval(planted(shape=(3, 8, 12)), gallery=1)
+
+
+def test_meanings_are_drawn_into_galleries_by_the_seed():
+    one, again, other = (set(similarity._galleries(26, 10, seed)[0][0]) for seed in (1, 1, 2))
+    assert one == again and one != other
+
+
+def test_the_mean_of_a_language_is_that_of_the_text_and_not_of_a_gallery():
+    vectors = planted(shape=(3, 26, 24), noise=2)
+    row = similarity.retrieval(vectors, gallery=10).query("source == '0' and target == '1'").iloc[0]
+    scaled = by_hand(vectors, "standardised")
+    centred = scaled - scaled.mean(axis=1, keepdims=True)
+    found = []
+    for drawn, new in similarity._galleries(26, 10, 0):
+        found += list((nearest_by_loop(centred[:, drawn], None)[0, 1] == np.arange(10))[new:])
+    assert row.accuracy == pytest.approx(np.mean(found))
