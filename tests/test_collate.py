@@ -203,16 +203,18 @@ def test_publishing_writes_only_the_rows_asked_for_and_their_manifests(results, 
     assert manifest["settings"]["revision"] == "step000032"
 
 
-def test_a_manifest_names_versions_once_and_with_a_table_only_where_it_has_others():
+def test_a_manifest_says_once_where_its_tables_were_made_and_with_a_table_only_what_is_other():
     tables = {
-        "a": {"versions": {"torch": "1"}},
-        "b": {"versions": {"torch": "2"}},
-        "c": {"versions": {"torch": "1"}},
+        "a": {"versions": {"torch": "1"}, "device": "cpu", "started": "then"},
+        "b": {"versions": {"torch": "2"}, "device": "cpu"},
+        "c": {"versions": {"torch": "1"}, "device": "cuda"},
     }
     told = collate._told_once({"tables": tables})
     assert told == {
         "versions": {"torch": "1"},
-        "tables": {"a": {}, "b": {"versions": {"torch": "2"}}, "c": {}},
+        "device": "cpu",
+        "threads": None,
+        "tables": {"a": {}, "b": {"versions": {"torch": "2"}}, "c": {"device": "cuda"}},
     }
 
 
@@ -244,24 +246,27 @@ def test_what_was_published_before_there_was_a_setting_has_its_default(results, 
 
 def test_published_numbers_are_in_single_precision_and_what_is_only_drawn_in_half():
     frame = pd.DataFrame({"corpus": "world", "x": [0.1], "sads_null_draws": [[0.1, 0.2]], "n": [3]})
+    frame["training_seed"] = 0
     for table, kind in (("similarity", "float32"), ("projection", "float16"), ("cosines", "float16")):
         short = collate._shortened(table, frame)
         assert short.x.dtype == kind and short.n.dtype == "int64"
         assert short.sads_null_draws[0].dtype == "float16"
 
 
-def test_of_the_map_only_the_books_own_text_is_published():
-    frame = pd.DataFrame({"corpus": ["world", "pud", "phrasebook"], "x": 0.1})
-    assert list(collate._shortened("projection", frame).corpus) == ["world", "phrasebook"]
-    assert len(collate._shortened("similarity", frame)) == 3
+def test_of_the_map_only_the_books_own_text_and_the_first_training_are_published():
+    frame = pd.DataFrame({"corpus": ["world", "pud", "phrasebook", "world"], "x": 0.1})
+    frame["training_seed"] = [0, 0, 0, 1]
+    assert list(collate._shortened("projection", frame).index) == [0, 2]
+    assert len(collate._shortened("similarity", frame)) == 4
 
 
-def test_of_key_neurons_those_of_the_leading_rule_in_few_languages_are_published():
+def test_of_key_neurons_those_of_trained_models_by_the_leading_rule_in_few_languages_are_published():
     codes = ["eng_Latn", *(f"q{a}{b}_Latn" for a in "ab" for b in "abcdefghijklmnopqrst")]
     frame = pd.DataFrame(
         {"language": codes, "rule": "distinctive", "corpus": "udhr", "languages": "all", "neuron": 7}
     ).assign(model_id="a", revision="main", training_seed=0)
-    few = frame[:2].assign(corpus="pud", rule=["distinctive", "zscore"])
+    few = frame[:3].assign(corpus="pud", rule=["distinctive", "zscore", "distinctive"])
+    few["revision"] = ["main", "main", "untrained"]
     short = collate._shortened("region_neurons", pd.concat([frame, few]))
     assert list(short.corpus) == ["pud"] and list(short.rule) == ["distinctive"]
 

@@ -27,6 +27,8 @@ SETTINGS = [setting.name for setting in fields(RunSettings)]
 _DEFAULTS = {setting.name: setting.default for setting in fields(RunSettings)}
 # How a run was made, not what was measured.
 _HOW = ("device",)
+# Where a table was made; told once in a published manifest.
+_WHERE = ("versions", "device", "threads")
 # The lab's main model, and beside it the control and the placebos that differ from it in one dial.
 SAME_SIZE = ("lab/bloom-m", "lab/bloom-m-monolingual", "lab/bloom-mispaired", "lab/bloom-apart")
 # A picture of many runs may show these side by side; whatever else differs would be mixed up.
@@ -263,14 +265,15 @@ def publish(results: str | Path, rows: Sequence[sheets.Row], folder: str | Path)
 def _shortened(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """A table with no more digits than it is read with, and no more rows than are drawn.
 
-    Of the map that is the book's own text; of key neurons those of the leading rule, where they are told of
-    few languages.
+    Of the map that is the book's own text, of the first training; of key neurons those of the leading rule in
+    trained models, where they are told of few languages.
     """
     if table == "projection":
-        frame = frame[frame.corpus.isin(GENERATED)]
+        frame = frame[frame.corpus.isin(GENERATED) & (frame.training_seed == 0)]
     if table == "region_neurons":
         n_languages = frame.groupby([*WHICH_MODEL, "corpus", "languages"]).language.transform("nunique")
-        frame = frame[(frame.rule == next(iter(RULES))) & (n_languages <= ALL_PAIRS)]
+        trained = frame.revision != hub.UNTRAINED
+        frame = frame[trained & (frame.rule == next(iter(RULES))) & (n_languages <= ALL_PAIRS)]
     digits = "float16" if table in ("projection", "cosines") else "float32"
     small = frame.astype({name: digits for name in frame.select_dtypes("float64")})
     for name in (name for name in small if name.endswith("_draws")):
@@ -279,14 +282,21 @@ def _shortened(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _told_once(manifest: dict) -> dict:
-    """A manifest that names the versions of packages once, and with a table only where it has others."""
+    """A manifest that says once where its tables were made, and with a table only where that is another.
+
+    When a table was begun follows from when it was finished and how long it took, and is left out.
+    """
     tables = manifest["tables"]
-    shared = next((told["versions"] for told in tables.values() if "versions" in told), {})
+    shared = {key: next((told[key] for told in tables.values() if key in told), None) for key in _WHERE}
     tables = {
-        name: {key: value for key, value in told.items() if (key, value) != ("versions", shared)}
+        name: {
+            key: value
+            for key, value in told.items()
+            if key != "started" and (key not in shared or shared[key] != value)
+        }
         for name, told in tables.items()
     }
-    return manifest | {"versions": shared, "tables": tables}
+    return manifest | shared | {"tables": tables}
 
 
 def repeated_weights(results: str | Path = "results", published: str | Path | None = None) -> pd.DataFrame:
@@ -320,7 +330,7 @@ def provenance(results: str | Path = "results", published: str | Path | None = N
     rows = [
         {name: manifest["settings"][name] for name in ("corpus", *WHICH_MODEL)}
         | {"table": table, "published": manifest["published"]}
-        | {column: entry.get(column) for column in columns}
+        | {column: entry.get(column, manifest.get(column)) for column in columns}
         for manifest in _all_manifests(results, published)
         for table, entry in manifest.get("tables", {}).items()
     ]
