@@ -395,9 +395,14 @@ draw.costs(neuron_costs)
 
 
 # %% tags=["hide-input"]
-def rise(ratio):
-    """A ratio as a rise in percent."""
-    return f"{round(ratio - 1, 4) + 0.0:.2%}"
+def times(ratio):
+    """What something is multiplied by, with as many digits as can be read."""
+    return f"{ratio:.3f}" if ratio < 2 else f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def typical(ratios):
+    """The geometric mean of ratios, in words."""
+    return times(np.exp(np.log(ratios).mean()))
 
 
 def what_it_costs(costs):
@@ -406,14 +411,14 @@ def what_it_costs(costs):
     meaning = costs[costs.text == "all"].iloc[0]
     least, most = own.loc[own.ratio.idxmin()], own.loc[own.ratio.idxmax()]
     return Markdown(
-        f"**What we see.** Without its {N_STRONGEST} strongest neurons the {own.measure.iloc[0]} of a language's own text rises by "
-        f"{rise(own.ratio.mean())}, from {rise(least.ratio)} in {theme.language_name(least.answers_to)} to {rise(most.ratio)} "
-        f"({rise(most.low)} to {rise(most.high)}) in {theme.language_name(most.answers_to)}; that of the others by "
-        f"{rise(others.ratio.mean())}, and without random neurons its own by {rise(own.control_ratio.mean())}. "
+        f"**What we see.** Without its {N_STRONGEST} strongest neurons the {own.measure.iloc[0]} of a language's own text is multiplied by "
+        f"{typical(own.ratio)} (geometric mean), from {times(least.ratio)} in {theme.language_name(least.answers_to)} to {times(most.ratio)} "
+        f"({times(most.low)} to {times(most.high)}) in {theme.language_name(most.answers_to)}; that of the others by "
+        f"{typical(others.ratio)}, and without random neurons its own by {typical(own.control_ratio)}. "
         f"It rises more than without random neurons, beyond its interval, for {(own.excess_low > 1).sum()} of {len(own)} "
-        f"languages (the others' does for {(others.excess_low > 1).sum()}). Without the strongest neurons of meaning it rises "
-        f"by {rise(meaning.ratio)} over all languages ({rise(meaning.low)} to {rise(meaning.high)}), without random ones by "
-        f"{rise(meaning.control_ratio)}."
+        f"languages (the others' does for {(others.excess_low > 1).sum()}). Without the strongest neurons of meaning it is multiplied "
+        f"by {times(meaning.ratio)} over all languages ({times(meaning.low)} to {times(meaning.high)}), without random ones by "
+        f"{times(meaning.control_ratio)}."
     )
 
 
@@ -462,8 +467,8 @@ def in_short(neurons, costs, model):
     return (
         f"In {findings.short(model)}, {share.strongest:.0%} of the {N_SENTENCES} sentences that drive a language's strongest "
         f"neurons most are in that language (of random neurons {share.random:.0%}, of the untrained twin's strongest "
-        f"{share.untrained:.0%}); without these neurons its {own.measure.iloc[0]} rises by {rise(own.ratio.mean())}, that of "
-        f"other languages by {rise(others.ratio.mean())}, and without random ones by {rise(own.control_ratio.mean())}."
+        f"{share.untrained:.0%}); without these neurons its {own.measure.iloc[0]} is multiplied by {typical(own.ratio)}, that of "
+        f"other languages by {typical(others.ratio)}, and without random ones by {typical(own.control_ratio)}."
     )
 
 

@@ -87,7 +87,10 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
     random = neuron_costs[own].drop(columns=numbers).assign(cost_to=RANDOM_OWN)
     random = random.rename(columns=dict(zip(controls, numbers, strict=True)))
     rows = _named(pd.concat([silenced, random], ignore_index=True))
-    rises = rows[rows.answers_to != MEANING].groupby("cost_to").ratio.mean() - 1
+    of_language = rows[rows.answers_to != MEANING]
+    typical = np.exp(np.log(of_language.ratio).groupby(of_language.cost_to).mean())
+    # A language that loses nearly all would leave nothing to see of the others.
+    scale = alt.Scale(type="log") if rows.high.max() > 2 else alt.Scale(zero=False)
     domain, colours = [OWN, OTHERS, RANDOM_OWN], [theme.LANGUAGE_SCORE, theme.MEANING_SCORE, theme.BASELINE]
     base = parts.chart_of(rows[["label", "cost_to", *numbers]]).encode(
         alt.Y("label:N", title=None, sort=list(dict.fromkeys(rows.label))),
@@ -97,7 +100,7 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
     intact = alt.Chart(alt.Data(values=[{"ratio": 1}])).mark_rule(color=theme.BASELINE, strokeDash=[5, 4])
     chart = alt.layer(
         intact.encode(alt.X("ratio:Q")),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=alt.Scale(zero=False)), alt.X2("high:Q")),
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q")),
         base.mark_point(size=50, opacity=1).encode(
             alt.X("ratio:Q", title="times that of the intact model", axis=alt.Axis(tickCount=5)),
             tooltip=parts.tips("label", "cost_to", **dict.fromkeys(numbers, ".4f")),
@@ -107,8 +110,8 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
-            f"Without its strongest neurons a language's {measure} rises by {rises[OWN]:.2%} "
-            f"(random: {rises[RANDOM_OWN]:.2%})",
+            f"Without its strongest neurons a language's {measure} is multiplied by {typical[OWN]:.3g} "
+            f"(random: {typical[RANDOM_OWN]:.3g})",
             subtitle="lines: 95 % intervals · meaning: all languages",
         ),
         f"Ratio to intact of each language's {measure} without its strongest neurons, and at random.",
