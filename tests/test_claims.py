@@ -1,5 +1,7 @@
 """A verdict for each claim follows from its tables by a rule: it can come out each way."""
 
+from pathlib import Path
+
 import fake_tables
 import numpy as np
 import pandas as pd
@@ -310,3 +312,13 @@ def test_the_ledger_in_short_counts_the_verdicts_of_a_model():
     short = claims.in_short(pd.concat([table, few]))
     n = len(claims.CLAIMS)
     assert short == f"Of {n} claims, in m {n - 3} hold, 2 do not hold, 1 was not measured."
+
+
+# ---- the published tables ---------------------------------------------------------------------------------
+
+
+def test_what_silencing_costs_real_models_is_judged_though_it_was_measured_on_fewer_sentences(tmp_path):
+    real = findings.tables_like(findings.REAL, tmp_path, Path(__file__).parent.parent / "book/published")
+    judged = claims.verdicts(real, {}).query("claim == 'silencing'").set_index("model")
+    assert {"gemma-3-270m", "smollm2-135m"} <= set(judged.index)
+    assert (judged.verdict.loc[["gemma-3-270m", "smollm2-135m"]] != UNMEASURED).all()

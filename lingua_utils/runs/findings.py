@@ -45,7 +45,7 @@ def tables_like(
     ----------
     settings : RunSettings
         Their corpus, sentences and pooling. Models may differ, and what they run in; so may the grids on
-        which regions are silenced.
+        which regions are silenced, and the number of sentences then.
     results, published : str or Path
         As of :func:`lingua_utils.runs.collate.collate`.
     names : sequence of str
@@ -59,7 +59,8 @@ def tables_like(
     for name in names:
         apart = {*collate.APART, "dtype", "code"}
         if sheets.stage_of(name).name == "ablation":
-            apart |= set(of_stages(["ablation"])) - set(of_stages([]))
+            # A model that is dear to run is silenced on fewer sentences.
+            apart |= {"n_sentences"} | set(of_stages(["ablation"])) - set(of_stages([]))
         try:
             found[name] = collate.collate(name, results, published, like=settings, apart=tuple(apart))
         except FileNotFoundError:
