@@ -110,8 +110,8 @@ def costs(neuron_costs: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         chart.properties(width="container", height=34 * rows.label.nunique()),
         alt.Title(
-            f"Without its strongest neurons a language's {measure} is multiplied by {typical[OWN]:.3g} "
-            f"(random: {typical[RANDOM_OWN]:.3g})",
+            f"Without its strongest neurons a language's {measure} is multiplied by {typical[OWN]:.4g} "
+            f"(random: {typical[RANDOM_OWN]:.4g})",
             subtitle="lines: 95 % intervals · meaning: all languages",
         ),
         f"Ratio to intact of each language's {measure} without its strongest neurons, and at random.",
