@@ -24,6 +24,8 @@ OUTCOMES = {
 }
 """Outcomes and what the charts call them."""
 
+# Drawn only where it is known; elsewhere it lies where the value is, since an empty field has no extent.
+FLOOR = alt.when("isValid(datum.floor)").then(alt.value(1)).otherwise(alt.value(0))
 LEVELS = "lines: 95 % intervals · grey: the same, untrained · dashed blue: a clone"
 
 
@@ -48,7 +50,7 @@ def design(signs: pd.DataFrame, levels: Mapping[str, Sequence]) -> alt.Chart:
     return parts.finish(
         squares.encode(
             alt.Color("is_at:N", title="level", scale=colours), tooltip=parts.tips("cell", "factor", "level")
-        ).properties(width="container", height={"step": 24}),
+        ).properties(width="container", height=24 * rows.factor.nunique()),
         alt.Title("Half of all 32 combinations", subtitle="each factor is high in 8 of 16 cells"),
         f"Which of {len(signs)} cells has the high level of {', '.join(levels)}.",
     )
@@ -65,7 +67,7 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     """
     parts.need(table, ["outcome", "term", "effect", "low", "high", "floor", "ceiling"])
     beyond = ((table.low > 0) | (table.high < 0)).map({True: "leaves out 0", False: "holds 0"})
-    rows = _named(table).assign(interval=beyond)
+    rows = _named(table).assign(interval=beyond, floor_at=table.floor.fillna(table.effect))
     base, y = parts.chart_of(rows), alt.Y("term:N", title=None, sort=list(dict.fromkeys(rows.term)))
     colour = alt.Color(
         "interval:N",
@@ -75,7 +77,9 @@ def effects(table: pd.DataFrame) -> alt.FacetChart:
     drawn = alt.layer(
         parts.zero(base, "x"),
         _ceiling(base, "x"),
-        base.mark_tick(thickness=3, height=10, color=theme.BASELINE).encode(y, alt.X("floor:Q")),
+        base.mark_tick(thickness=3, height=10, color=theme.BASELINE).encode(
+            y, alt.X("floor_at:Q"), opacity=FLOOR
+        ),
         base.mark_rule(strokeWidth=2).encode(y, alt.X("low:Q"), alt.X2("high:Q"), colour),
         base.mark_point(size=60, opacity=1).encode(
             y,
@@ -134,11 +138,13 @@ def by_cell(table: pd.DataFrame) -> alt.FacetChart:
         ``ceiling`` (of the outcome: one level for all cells).
     """
     parts.need(table, ["outcome", "cell", "value", "low", "high", "floor", "ceiling"])
-    rows = _named(table)
+    rows = _named(table).assign(floor_at=table.floor.fillna(table.value))
     base, y = parts.chart_of(rows), alt.Y("cell:N", title=None, sort=list(dict.fromkeys(rows.cell)))
     drawn = alt.layer(
         _ceiling(base, "x"),
-        base.mark_tick(thickness=3, height=14, color=theme.BASELINE).encode(y, alt.X("floor:Q")),
+        base.mark_tick(thickness=3, height=14, color=theme.BASELINE).encode(
+            y, alt.X("floor_at:Q"), opacity=FLOOR
+        ),
         base.mark_rule(strokeWidth=2).encode(y, alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=60, opacity=1, color=theme.LANGUAGE_SCORE).encode(
             y,
@@ -164,12 +170,14 @@ def doses(table: pd.DataFrame, dose: str) -> alt.FacetChart:
         What the axis says.
     """
     parts.need(table, ["outcome", "dose", "series", "value", "low", "high", "floor", "ceiling"])
-    rows = _named(table)
+    rows = _named(table).assign(floor_at=table.floor.fillna(table.value))
     x, colour = alt.X("dose:Q", title=dose), parts.series_colour(rows, "series", "")
     base = parts.chart_of(rows)
     drawn = alt.layer(
         _ceiling(base, "y"),
-        base.mark_line(color=theme.BASELINE).encode(x, alt.Y("floor:Q"), alt.Detail("series:N")),
+        base.mark_line(color=theme.BASELINE).encode(
+            x, alt.Y("floor_at:Q"), alt.Detail("series:N"), opacity=FLOOR
+        ),
         base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
         base.mark_line(point=True).encode(
             x,
@@ -260,7 +268,7 @@ def agreement(correlations: pd.DataFrame) -> alt.LayerChart:
     return parts.finish(
         alt.layer(
             squares, base.mark_text(color="#202020").encode(alt.Text("value:Q", format=".2f"))
-        ).properties(width="container", height={"step": 28}),
+        ).properties(width="container", height=28 * len(names)),
         titles.agreement(rows),
         f"Rank correlations over runs of {', '.join(names)}.",
     )
