@@ -538,6 +538,15 @@ def test_every_control_of_the_atlas_changes_what_is_drawn_and_its_address(atlas,
     assert opened.wrong == []
 
 
+def test_the_controls_of_the_atlas_stay_in_sight_and_open_above_every_figure(atlas):
+    page = atlas(LAB_VIEW).page
+    top = "document.querySelector('#atlas form').getBoundingClientRect().top"
+    bottom = top.replace("top", "bottom")
+    assert page.evaluate(f"{bottom} <= document.querySelector('#atlas figure').getBoundingClientRect().top")
+    page.locator("#atlas figure").last.scroll_into_view_if_needed()
+    assert 0 <= page.evaluate(top) < page.viewport_size["height"] / 2
+
+
 def test_the_address_of_an_atlas_view_brings_it_back(atlas):
     page = atlas(f"{LAB_VIEW}&language=Hindi&with=English").page
     move(page, "layer", "ArrowRight")
