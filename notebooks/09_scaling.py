@@ -106,8 +106,12 @@ judged = claims.verdicts(on_real, in_lab)
 # %% tags=["hide-input"]
 glue("claims_in_short", Markdown(claims.in_short(judged)))
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "remove-output"]
 glue("claims", Markdown(claims.as_markdown(judged)))
+
+# %% [markdown]
+# ```{glue} claims
+# ```
 
 # %% [markdown]
 # The rules:

@@ -413,7 +413,9 @@ def test_every_chapter_shows_outputs_and_no_error(built_book, chapter):
 
 
 def test_no_page_shows_what_was_meant_for_a_notebook(built_book):
-    leftovers = re.compile(r"(?:&lt;|<)IPython\.core|alt\.\w+Chart\(\.\.\.\)|Traceback|&lt;lingua_utils")
+    leftovers = re.compile(
+        r"(?:&lt;|<)IPython\.core|alt\.\w+Chart\(\.\.\.\)|Traceback|&lt;lingua_utils|\| --- \|"
+    )
     for page in built_book.rglob("*.html"):
         found = leftovers.search(page.read_text(encoding="utf-8"))
         assert not found, (page, found)
