@@ -210,7 +210,7 @@ glue("region_null_sentence", text)
 n_languages, null = len(run.activations().languages), region_null.set_index("rule")
 by_chance = 1 - norm.cdf(2) ** n_languages
 means = {
-    "distinctive": f"a language is held against {n_languages - 1} others ($t$ with {n_languages - 2} degrees of freedom)",
+    "distinctive": f"a language is held against {n_languages - 1} others (*t* with {n_languages - 2} degrees of freedom)",
     "calibrated": f"up to {n_languages // 2} languages can share a neuron",
     "zscore": f"z can be {np.sqrt(n_languages - 1):.1f} at most, and each neuron has {n_languages} chances to pass 2: "
     f"were z normal, {by_chance:.1%} of the neurons would be key to some language",
