@@ -303,8 +303,8 @@ def together(term, outcome):
     names = {factor: values.to_numpy() for factor, values in level.items()}
     at = runs.assign(**names).groupby([a, b], sort=False)[outcome]
     means = pd.DataFrame({pair: mean_with_interval(values) for pair, values in at}).T.rename_axis([a, b])
-    if outcome in before:
-        means["floor"] = before.assign(**names).groupby([a, b])[outcome].mean()
+    known_before = before.assign(**names).groupby([a, b])
+    means["floor"] = known_before[outcome].mean() if outcome in before else np.nan
     return draw.interaction(means.reset_index().assign(outcome=outcome, ceiling=alike[outcome]), a, b)
 
 

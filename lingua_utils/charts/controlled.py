@@ -101,26 +101,14 @@ def interaction(table: pd.DataFrame, one: str, other: str) -> alt.FacetChart:
     Parameters
     ----------
     table : DataFrame
-        ``outcome``, the columns ``one`` and ``other`` with levels as text, ``value``, ``low``, ``high``, and
-        ``ceiling``; where it is known, also ``floor``.
+        ``outcome``, the columns ``one`` and ``other`` with levels as text, ``value``, ``low``, ``high``,
+        ``floor`` and ``ceiling``.
     """
-    parts.need(table, ["outcome", one, other, "value", "low", "high", "ceiling"])
+    parts.need(table, ["outcome", one, other, "value", "low", "high", "floor", "ceiling"])
     rows = _named(table)
     x = alt.X(f"{one}:N", title=one, sort=list(dict.fromkeys(rows[one])), axis=alt.Axis(labelAngle=0))
-    colour = parts.series_colour(rows, other)
-    base = parts.chart_of(rows)
-    floor = base.mark_line(color=theme.BASELINE).encode(x, alt.Y("floor:Q"), alt.Detail(f"{other}:N"))
-    drawn = alt.layer(
-        _ceiling(base, "y"),
-        *([floor] if "floor" in rows else []),
-        base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
-        base.mark_line(point=True).encode(
-            x,
-            alt.Y("value:Q", title=None),
-            colour,
-            tooltip=parts.tips(one, other, value=".3f", low=".3f", high=".3f"),
-        ),
-    )
+    tooltip = parts.tips(one, other, value=".3f", low=".3f", high=".3f")
+    drawn = _means(rows, x, alt.Y("value:Q", title=None), other, parts.series_colour(rows, other), tooltip)
     return parts.finish(
         _panels(drawn, rows, height=180, y="independent"),
         alt.Title(titles.interaction(rows, one, other), subtitle=LEVELS),
@@ -170,22 +158,10 @@ def doses(table: pd.DataFrame, dose: str) -> alt.FacetChart:
         What the axis says.
     """
     parts.need(table, ["outcome", "dose", "series", "value", "low", "high", "floor", "ceiling"])
-    rows = _named(table).assign(floor_at=table.floor.fillna(table.value))
-    x, colour = alt.X("dose:Q", title=dose), parts.series_colour(rows, "series", "")
-    base = parts.chart_of(rows)
-    drawn = alt.layer(
-        _ceiling(base, "y"),
-        base.mark_line(color=theme.BASELINE).encode(
-            x, alt.Y("floor_at:Q"), alt.Detail("series:N"), opacity=FLOOR
-        ),
-        base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
-        base.mark_line(point=True).encode(
-            x,
-            alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-            colour,
-            tooltip=parts.tips("outcome", "series", dose=".2f", value=".3f", low=".3f", high=".3f"),
-        ),
-    )
+    rows = _named(table)
+    x, y = alt.X("dose:Q", title=dose), alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
+    tooltip = parts.tips("outcome", "series", dose=".2f", value=".3f", low=".3f", high=".3f")
+    drawn = _means(rows, x, y, "series", parts.series_colour(rows, "series", ""), tooltip)
     return parts.finish(
         _panels(drawn, rows, height=180, y="independent"),
         alt.Title(titles.doses(rows), subtitle=LEVELS),
@@ -265,10 +241,9 @@ def agreement(correlations: pd.DataFrame) -> alt.LayerChart:
     squares = base.mark_rect().encode(
         parts.diverging("value", "rank correlation", "1"), tooltip=parts.tips("one", "other", value=".2f")
     )
+    numbers = parts.in_squares(base, "value", len(names), "abs(datum.value) < 0.5", number=".2f")
     return parts.finish(
-        alt.layer(
-            squares, base.mark_text(color="#202020").encode(alt.Text("value:Q", format=".2f"))
-        ).properties(width="container", height=28 * len(names)),
+        (squares + numbers).properties(width="container", height=28 * len(names)),
         titles.agreement(rows),
         f"Rank correlations over runs of {', '.join(names)}.",
     )
@@ -279,6 +254,20 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     if unknown := sorted(set(table.outcome) - set(OUTCOMES)):
         raise ValueError(f"no outcome {unknown[0]!r}; there are {', '.join(OUTCOMES)}")
     return table.assign(outcome=table.outcome.map(OUTCOMES))
+
+
+def _means(
+    rows: pd.DataFrame, x: alt.X, y: alt.Y, series: str, colour: alt.Color, tooltip: list[alt.Tooltip]
+) -> alt.LayerChart:
+    """A line for each series with its intervals, beside the same untrained and the clone."""
+    base = parts.chart_of(rows.assign(floor_at=rows.floor.fillna(rows.value)))
+    floor = base.mark_line(color=theme.BASELINE)
+    return alt.layer(
+        _ceiling(base, "y"),
+        floor.encode(x, alt.Y("floor_at:Q"), alt.Detail(f"{series}:N"), opacity=FLOOR),
+        base.mark_rule(strokeWidth=2).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour),
+        base.mark_line(point=True).encode(x, y, colour, tooltip=tooltip),
+    )
 
 
 def _ceiling(base: alt.Chart, channel: str, panel: str = "outcome") -> alt.Chart:
